@@ -1,0 +1,1 @@
+//! Physical backups of MySQL and MariaDB as streams.

@@ -1,0 +1,53 @@
+//! The one table of caps: what a stream may make xbkit accept, hold or create, and why.
+//!
+//! Every number that comes from a stream is compared with one of these before it is used.
+
+/// Longest member path in an xbstream, in bytes.
+///
+/// `xbstream` 8.x, 2.x and `mbstream` 10.11 all refuse 512 and more ("path length (512) is too
+/// large"), so a longer name could be written but read by nobody.
+pub const XBSTREAM_PATH: usize = 511;
+
+/// Longest single path component, in bytes: `NAME_MAX` of every Linux file system in use.
+pub const PATH_COMPONENT: usize = 255;
+
+/// Most entries in the map of one Percona sparse chunk.
+///
+/// Writers emit one entry per compressed page of a read buffer: 640 for the default 10 MiB of
+/// 16 KiB pages, 262,144 for 1 GiB of 4 KiB pages. A million entries are 8 MiB of memory, which
+/// grows as the bytes of the map arrive, never by its announced length.
+pub const SPARSE_MAP_ENTRIES: u32 = 1 << 20;
+
+/// Largest offset in a member, in bytes: 256 TiB, InnoDB's largest tablespace (2^32 pages of 64 KiB).
+///
+/// Without a cap a 40-byte sparse chunk could claim a file of 16 EiB.
+pub const MEMBER_SIZE: u64 = 1 << 48;
+
+/// Most members that may be open at once in a stream.
+///
+/// An open member costs its path and about 200 bytes; a million of them with 40-byte paths are
+/// about 250 MB. Real backups hold `--parallel` files and the redo log open.
+pub const OPEN_MEMBERS: usize = 1_000_000;
+
+/// Payload bytes in a chunk that xbkit writes, unless asked otherwise: 1 MiB.
+///
+/// A multiple of every InnoDB page size, so that pages never straddle chunks and page 0 is whole
+/// in the first one. The incumbents write 10 MiB; a chunk must be in memory before its checksum
+/// can precede it, so ten times less memory per reader, and it stays in a core's cache.
+pub const CHUNK_SIZE: usize = 1 << 20;
+
+/// Smallest and largest chunk size that may be asked for, in bytes. 64 KiB is InnoDB's largest page.
+pub const CHUNK_SIZE_RANGE: std::ops::RangeInclusive<usize> = (64 << 10)..=(64 << 20);
+
+/// Bytes read from a source at once.
+pub const READ_SIZE: usize = 1 << 20;
+
+/// Worker threads that may be asked for.
+pub const PARALLEL_RANGE: std::ops::RangeInclusive<usize> = 1..=256;
+
+/// Largest window of an outer zstd layer, as a power of two: 128 MiB, the `zstd` program's own
+/// default. A frame that needs more is refused, since the window is allocated by its header.
+pub const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Most outer compression layers that are peeled off a stream (`.xbs.gz.zst` has two).
+pub const OUTER_LAYERS: usize = 4;
