@@ -157,11 +157,7 @@ impl Error {
     /// `error` (through `Read` or `Write`) comes out as itself.
     ///
     /// `otherwise` is the kind where the errno says nothing more exact.
-    pub fn io(
-        otherwise: ErrorKind,
-        what: impl Into<Cow<'static, str>>,
-        error: io::Error,
-    ) -> Self {
+    pub fn io(otherwise: ErrorKind, what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
             Err(error) => {

@@ -1,0 +1,4 @@
+//! Stream formats as pure functions of bytes: no files, threads, clocks or descriptors.
+
+pub mod member;
+pub mod xbstream;

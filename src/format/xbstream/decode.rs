@@ -1,0 +1,581 @@
+//! Bytes to items: the sans-I/O reader of xbstream.
+
+use super::encode::SparseRun;
+use super::header::{self, Body, Header};
+use super::members::Members;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::{MemberId, MemberPath, normalize};
+use crate::limits;
+
+/// One thing that a stream says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item<'i> {
+    /// A member begins.
+    Open {
+        /// The member's number.
+        id: MemberId,
+        /// Its path.
+        path: MemberPath,
+        /// Whether it replaces a closed member of this path (MariaDB).
+        rewrite: bool,
+    },
+    /// Bytes of a member. They are provisional: the checksum over them is compared at the end of
+    /// their chunk, so trust them once the member was closed without an error.
+    Data {
+        /// The member's number.
+        id: MemberId,
+        /// Where the bytes belong, from the member's beginning.
+        offset: u64,
+        /// The bytes: the last of the input that the step consumed.
+        bytes: &'i [u8],
+    },
+    /// Bytes of a member that are all zero and need no disk space.
+    Hole {
+        /// The member's number.
+        id: MemberId,
+        /// Where the hole begins.
+        offset: u64,
+        /// How long it is, in bytes.
+        len: u64,
+    },
+    /// A member is complete. Bytes below `size` that no item covered are zero.
+    Close {
+        /// The member's number.
+        id: MemberId,
+        /// Its path.
+        path: MemberPath,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A closed member gets another path (MariaDB).
+    Rename {
+        /// Path so far.
+        from: MemberPath,
+        /// Path from now on.
+        to: MemberPath,
+        /// Whether a closed member had the new path until now, and is gone.
+        replaces: bool,
+    },
+    /// A closed member is taken back (MariaDB).
+    Remove {
+        /// Its path.
+        path: MemberPath,
+    },
+}
+
+/// What one call of [`Decoder::decode`] did.
+#[derive(Debug)]
+pub struct Step<'i> {
+    /// Bytes of the input that are done with.
+    pub consumed: usize,
+    /// What they said; `None` when all input was consumed and more is needed.
+    pub item: Option<Item<'i>>,
+}
+
+/// The reader's place within a chunk.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Collecting a header.
+    Header,
+    /// Within the payload of a `P`.
+    Payload { left: u64 },
+    /// Within the body of an unknown chunk that may be skipped.
+    Ignored { left: u64 },
+    /// Collecting the map of a sparse chunk whose payload has `payload` bytes.
+    Map { entries: u32, payload: u64 },
+    /// Before run `next` of a sparse chunk.
+    Run { next: usize },
+    /// Within the data of the run before `next`.
+    RunData { next: usize, left: u32 },
+    /// An `E` was read; its member is open.
+    End,
+    /// An error was returned.
+    Failed,
+}
+
+/// The chunk being read.
+#[derive(Debug)]
+struct Chunk {
+    /// Stream offset of its header.
+    start: u64,
+    member: Option<(MemberId, MemberPath)>,
+    /// Where in the member the next payload byte belongs.
+    offset: u64,
+    stored_crc: u32,
+    crc: crc32fast::Hasher,
+}
+
+/// Reads xbstream from slices as they come, of any length, and holds neither payload nor files.
+///
+/// Memory: a header of at most 1,060 bytes, a sparse map (8 bytes an entry, up to
+/// [`limits::SPARSE_MAP_ENTRIES`], grown as it arrives), about 150 bytes and the path for each
+/// open member, and about 30 bytes for each closed one.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    /// The header so far, or the entry of a sparse map so far.
+    head: Vec<u8>,
+    map: Vec<SparseRun>,
+    chunk: Chunk,
+    members: Members,
+    /// Stream bytes consumed.
+    offset: u64,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a stream.
+    pub fn new() -> Self {
+        let crc = crc32fast::Hasher::new();
+        Self {
+            state: State::Header,
+            head: Vec::with_capacity(header::MAX_LEN),
+            map: Vec::new(),
+            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc },
+            members: Members::default(),
+            offset: 0,
+        }
+    }
+
+    /// Stream bytes consumed so far.
+    pub fn stream_offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads `input` up to the next item, or to its end.
+    ///
+    /// # Errors
+    /// `Format`, `Checksum`, `UnsafePath` and `Limit`, with the stream offset of the chunk's
+    /// header, and the member where one is known. Afterwards every call gives `InvalidState`.
+    pub fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Step<'i>> {
+        let mut rest = input;
+        let result = loop {
+            match self.step(&mut rest) {
+                Ok(None) if rest.is_empty() && !self.owes_item() => break Ok(None),
+                Ok(None) => {}
+                done => break done,
+            }
+        };
+        match result {
+            Ok(item) => Ok(Step { consumed: input.len() - rest.len(), item }),
+            Err(error) => {
+                self.state = State::Failed;
+                Err(self.located(error))
+            }
+        }
+    }
+
+    /// Says that the input has ended.
+    ///
+    /// # Errors
+    /// `Truncated` if the stream is empty, ends within a chunk, or leaves a member open.
+    pub fn finish(&mut self) -> Result<()> {
+        let result = self.check_end();
+        self.state = State::Failed;
+        result.map_err(|error| match error.kind() {
+            ErrorKind::Truncated => error
+                .at_stream(self.offset)
+                .hint("the stream was cut: its writer failed or the transfer broke; make it again"),
+            _ => self.located(error),
+        })
+    }
+
+    fn check_end(&self) -> Result<()> {
+        let truncated = |message: String| Error::new(ErrorKind::Truncated, message);
+        if matches!(self.state, State::Failed) {
+            return Err(poisoned());
+        }
+        if !matches!(self.state, State::Header) {
+            let error = truncated(format!(
+                "the stream ends within the chunk that begins at byte {}",
+                self.chunk.start
+            ));
+            return Err(match &self.chunk.member {
+                Some((_, path)) => error.at_path(path),
+                None => error,
+            });
+        }
+        // A seek at the very end needs no reading: it leaves its member open in any case.
+        if !self.head.is_empty() && !header::is_final_seek(&self.head) {
+            let seen = self.head.get(..8).unwrap_or(&self.head);
+            return Err(if super::MAGIC.starts_with(seen) {
+                truncated(format!(
+                    "the stream ends within the header of the chunk that begins at byte {}",
+                    self.chunk.start
+                ))
+            } else {
+                header::bad_magic(&self.head)
+            });
+        }
+        if self.offset == 0 {
+            return Err(truncated("the stream is empty".to_owned()));
+        }
+        let (first_open, count) = self.members.first_open();
+        match first_open {
+            Some(path) if count == 1 => {
+                Err(truncated("the stream ends before this member does".to_owned()).at_path(path))
+            }
+            Some(path) => Err(truncated(format!(
+                "the stream ends before this member and {} more do",
+                count - 1
+            ))
+            .at_path(path)),
+            None if !self.head.is_empty() => {
+                Err(truncated("the stream ends behind a seek".to_owned()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn located(&self, error: Error) -> Error {
+        let error = error.at_stream(self.chunk.start);
+        match &self.chunk.member {
+            Some((_, path)) => error.at_path(path),
+            None => error,
+        }
+    }
+
+    /// Whether the state leads to an item or to another state without further input.
+    fn owes_item(&self) -> bool {
+        match self.state {
+            State::Header | State::Failed | State::Map { .. } => false,
+            State::Payload { left } | State::Ignored { left } => left == 0,
+            State::RunData { left, .. } => left == 0,
+            State::Run { .. } | State::End => true,
+        }
+    }
+
+    fn step<'i>(&mut self, rest: &mut &'i [u8]) -> Result<Option<Item<'i>>> {
+        match self.state {
+            State::Header => self.read_header(rest),
+            State::Payload { left } => {
+                let (bytes, left) = self.take(rest, left);
+                self.state = State::Payload { left };
+                if left == 0 {
+                    self.end_of_payload()?;
+                }
+                Ok(self.data(bytes))
+            }
+            State::Ignored { left } => {
+                let (_, left) = self.take(rest, left);
+                self.state = State::Ignored { left };
+                if left == 0 {
+                    self.end_of_payload()?;
+                }
+                Ok(None)
+            }
+            State::Map { entries, payload } => {
+                self.read_map(rest, entries, payload)?;
+                Ok(None)
+            }
+            State::Run { next } => self.begin_run(next),
+            State::RunData { next, left } => {
+                let (bytes, left) = self.take(rest, u64::from(left));
+                let left = u32::try_from(left).unwrap_or(0); // below the u32 it was
+                self.state =
+                    if left == 0 { State::Run { next } } else { State::RunData { next, left } };
+                Ok(self.data(bytes))
+            }
+            State::End => self.end_of_member().map(Some),
+            State::Failed => Err(poisoned()),
+        }
+    }
+
+    /// Takes up to `left` bytes of payload from the input, and hashes them.
+    fn take<'i>(&mut self, rest: &mut &'i [u8], left: u64) -> (&'i [u8], u64) {
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+        let (bytes, behind) = rest.split_at(len);
+        *rest = behind;
+        self.chunk.crc.update(bytes);
+        self.offset += len as u64;
+        (bytes, left - len as u64)
+    }
+
+    fn data<'i>(&mut self, bytes: &'i [u8]) -> Option<Item<'i>> {
+        let (id, _) = self.chunk.member.as_ref().filter(|_| !bytes.is_empty())?;
+        let offset = self.chunk.offset;
+        self.chunk.offset += bytes.len() as u64;
+        Some(Item::Data { id: *id, offset, bytes })
+    }
+
+    fn end_of_payload(&mut self) -> Result<()> {
+        let computed = std::mem::take(&mut self.chunk.crc).finalize();
+        let stored = self.chunk.stored_crc;
+        if computed != stored {
+            return Err(Error::new(
+                ErrorKind::Checksum,
+                format!("chunk checksum is 0x{stored:08x}, but its bytes give 0x{computed:08x}"),
+            )
+            .hint("the stream was damaged on its way or at rest; fetch it again"));
+        }
+        self.state = State::Header;
+        Ok(())
+    }
+
+    fn read_header<'i>(&mut self, rest: &mut &'i [u8]) -> Result<Option<Item<'i>>> {
+        if self.head.is_empty() {
+            self.chunk.start = self.offset;
+            self.chunk.member = None;
+        }
+        loop {
+            let need = header::need(&self.head)?;
+            if self.head.len() >= need {
+                break;
+            }
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            self.collect(rest, need);
+        }
+        let head = std::mem::take(&mut self.head);
+        let item = header::parse(&head).ok_or_else(bug).and_then(|header| {
+            let seek = matches!(header.body, Body::Seek { .. });
+            Ok((self.begin_chunk(&header)?, seek))
+        });
+        self.head = head;
+        let (item, seek) = item?;
+        // Behind a seek the next chunk's magic was read already.
+        let kept = if seek { super::MAGIC.len() } else { 0 };
+        let done = self.head.len() - kept;
+        self.head.drain(..done);
+        if seek {
+            self.chunk.start = self.offset - kept as u64;
+            self.chunk.member = None;
+        }
+        Ok(item)
+    }
+
+    /// Moves input to `head`, up to `need` bytes.
+    fn collect(&mut self, rest: &mut &[u8], need: usize) {
+        let len = need.saturating_sub(self.head.len()).min(rest.len());
+        let (bytes, behind) = rest.split_at(len);
+        self.head.extend_from_slice(bytes);
+        self.offset += len as u64;
+        *rest = behind;
+    }
+
+    fn begin_chunk<'i>(&mut self, header: &Header<'_>) -> Result<Option<Item<'i>>> {
+        if let Body::Ignored { len, crc } = header.body {
+            self.begin_payload(crc, 0);
+            self.state = State::Ignored { left: len };
+            return Ok(None);
+        }
+        let path = normalize(header.path)?;
+        match header.body {
+            Body::Rename { to } => return self.rename(&path, &normalize(to)?).map(Some),
+            Body::Remove => return self.remove(&path),
+            _ => {}
+        }
+        let opened = self.enter_member(&path, header.rewrite)?;
+        match header.body {
+            Body::Payload { len, offset, crc } => {
+                self.check_place(&path, offset)?;
+                self.members.advance(&path, end_of(offset, len)?);
+                self.begin_payload(crc, offset);
+                self.state = State::Payload { left: len };
+            }
+            Body::Sparse { entries, len, offset, crc } => {
+                check_entries(entries)?;
+                self.check_place(&path, offset)?;
+                self.begin_payload(crc, offset);
+                self.map.clear();
+                self.state = State::Map { entries, payload: len };
+            }
+            Body::Seek { offset } => self.members.seek(&path, end_of(offset, 0)?),
+            _ => self.state = State::End,
+        }
+        Ok(opened)
+    }
+
+    /// Finds the chunk's member, or opens it.
+    fn enter_member<'i>(&mut self, path: &[u8], rewrite: bool) -> Result<Option<Item<'i>>> {
+        if let Some(open) = self.members.get(path) {
+            self.chunk.member = Some((open.id, open.path.clone()));
+            return Ok(None);
+        }
+        let (id, path, rewrite) = self.members.open(path, rewrite)?;
+        self.chunk.member = Some((id, path.clone()));
+        Ok(Some(Item::Open { id, path, rewrite }))
+    }
+
+    fn begin_payload(&mut self, stored_crc: u32, offset: u64) {
+        self.chunk.stored_crc = stored_crc;
+        self.chunk.crc = crc32fast::Hasher::new();
+        self.chunk.offset = offset;
+    }
+
+    fn check_place(&self, path: &[u8], offset: u64) -> Result<()> {
+        let expected = self.members.get(path).map_or(0, |open| open.expected);
+        if offset == expected {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Format,
+            format!("chunk holds byte {offset} of its member, but byte {expected} is next"),
+        )
+        .hint("chunks were lost, repeated or reordered; fetch the stream again"))
+    }
+
+    fn end_of_member<'i>(&mut self) -> Result<Item<'i>> {
+        self.state = State::Header;
+        let (_, path) = self.chunk.member.as_ref().ok_or_else(bug)?;
+        let open = self.members.close(path.as_bytes()).ok_or_else(bug)?;
+        Ok(Item::Close { id: open.id, path: open.path, size: open.size })
+    }
+
+    fn rename<'i>(&mut self, from: &[u8], to: &[u8]) -> Result<Item<'i>> {
+        let (from, to) = (MemberPath::new(from)?, MemberPath::new(to)?);
+        for path in [&from, &to] {
+            if self.members.get(path.as_bytes()).is_some() {
+                let message = "the stream renames a member that is still open";
+                return Err(Error::new(ErrorKind::Format, message).at_path(path));
+            }
+        }
+        if !self.members.forget(from.as_bytes()) {
+            let message = "the stream renames a member that it does not hold";
+            return Err(Error::new(ErrorKind::Format, message).at_path(from));
+        }
+        let replaces = self.members.is_closed(to.as_bytes());
+        self.members.note_closed(to.as_bytes());
+        Ok(Item::Rename { from, to, replaces })
+    }
+
+    /// A remove of what the stream does not hold says nothing: there is nothing to take back, and
+    /// files that were there before are none of its business.
+    fn remove<'i>(&mut self, path: &[u8]) -> Result<Option<Item<'i>>> {
+        let path = MemberPath::new(path)?;
+        if self.members.get(path.as_bytes()).is_some() {
+            let message = "the stream removes a member that is still open";
+            return Err(Error::new(ErrorKind::Format, message).at_path(path));
+        }
+        Ok(self.members.forget(path.as_bytes()).then_some(Item::Remove { path }))
+    }
+
+    fn read_map(&mut self, rest: &mut &[u8], entries: u32, payload: u64) -> Result<()> {
+        let mut left = entries;
+        while left > 0 && !rest.is_empty() {
+            self.collect(rest, 8);
+            if let &[a, b, c, d, e, f, g, h] = self.head.as_slice() {
+                self.chunk.crc.update(&self.head);
+                self.map.push(SparseRun {
+                    skip: u32::from_le_bytes([a, b, c, d]),
+                    len: u32::from_le_bytes([e, f, g, h]),
+                });
+                self.head.clear();
+                left -= 1;
+            }
+        }
+        self.state = State::Map { entries: left, payload };
+        if left == 0 { self.end_of_map(payload) } else { Ok(()) }
+    }
+
+    fn end_of_map(&mut self, payload: u64) -> Result<()> {
+        // At most 2^20 entries of 2^33 bytes: no overflow.
+        let data: u64 = self.map.iter().map(|run| u64::from(run.len)).sum();
+        let span: u64 = self.map.iter().map(|run| u64::from(run.skip)).sum::<u64>() + data;
+        if data != payload {
+            return Err(Error::new(
+                ErrorKind::Format,
+                format!("sparse map describes {data} bytes of data, but the payload has {payload}"),
+            ));
+        }
+        let end = end_of(self.chunk.offset, span)?;
+        if let Some((_, path)) = &self.chunk.member {
+            self.members.advance(path.as_bytes(), end);
+        }
+        self.state = State::Run { next: 0 };
+        Ok(())
+    }
+
+    fn begin_run<'i>(&mut self, next: usize) -> Result<Option<Item<'i>>> {
+        let Some(run) = self.map.get(next).copied() else {
+            self.end_of_payload()?;
+            return Ok(None);
+        };
+        self.state = State::RunData { next: next + 1, left: run.len };
+        let offset = self.chunk.offset;
+        self.chunk.offset += u64::from(run.skip);
+        Ok(self.chunk.member.as_ref().filter(|_| run.skip > 0).map(|(id, _)| Item::Hole {
+            id: *id,
+            offset,
+            len: u64::from(run.skip),
+        }))
+    }
+}
+
+fn check_entries(entries: u32) -> Result<()> {
+    if (1..=limits::SPARSE_MAP_ENTRIES).contains(&entries) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Limit,
+        format!("sparse map has {entries} entries, of 1 to {}", limits::SPARSE_MAP_ENTRIES),
+    ))
+}
+
+/// The end of `len` bytes at `offset` of a member.
+fn end_of(offset: u64, len: u64) -> Result<u64> {
+    offset.checked_add(len).filter(|end| *end <= limits::MEMBER_SIZE).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Limit,
+            format!(
+                "chunk of {len} bytes at byte {offset} of its member exceeds limit {}",
+                limits::MEMBER_SIZE
+            ),
+        )
+    })
+}
+
+fn poisoned() -> Error {
+    Error::new(ErrorKind::InvalidState, "the stream was ended or failed before")
+}
+
+/// For what the states rule out: an error is better than a panic in somebody's restore.
+fn bug() -> Error {
+    Error::new(ErrorKind::Panic, "the decoder lost its place: this is a bug in xbkit")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::xbstream::{append_end, append_payload_header, append_seek, crc32};
+
+    fn decode_all(stream: &[u8], piece: usize) -> Result<Vec<String>> {
+        let mut decoder = Decoder::new();
+        let mut items = Vec::new();
+        for mut input in stream.chunks(piece) {
+            loop {
+                let step = decoder.decode(input)?;
+                input = &input[step.consumed..];
+                match step.item {
+                    Some(item) => items.push(format!("{item:?}")),
+                    None => break,
+                }
+            }
+        }
+        decoder.finish()?;
+        Ok(items)
+    }
+
+    /// A seek is only known by the chunk behind it, whose first bytes were read with it.
+    #[test]
+    fn a_seek_leaves_the_next_chunk_whole() {
+        let mut stream = Vec::new();
+        append_payload_header(&mut stream, b"f", 0, 3, crc32(b"abc"), false).unwrap();
+        stream.extend_from_slice(b"abc");
+        append_seek(&mut stream, b"f", 8).unwrap();
+        append_payload_header(&mut stream, b"f", 8, 2, crc32(b"XY"), false).unwrap();
+        stream.extend_from_slice(b"XY");
+        append_end(&mut stream, b"f").unwrap();
+        let items = decode_all(&stream, stream.len()).unwrap();
+        assert_eq!(items.len(), 4);
+        assert!(items[2].contains("offset: 8") && items[3].contains("size: 10"), "{items:?}");
+        assert_eq!(decode_all(&stream, 1).unwrap().len(), 7);
+    }
+}

@@ -1,0 +1,136 @@
+//! Regular files: facts, locks, holes, durability.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+use super::cvt;
+
+/// `fstat`.
+pub(crate) fn stat(fd: BorrowedFd<'_>) -> io::Result<libc::stat> {
+    // SAFETY: an all-zero `stat` is a valid value of a plain C struct.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `stat` is writable.
+    cvt(unsafe { libc::fstat(fd.as_raw_fd(), &raw mut stat) })?;
+    Ok(stat)
+}
+
+/// What tells a file apart from every other, and whether its contents were touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+/// Facts of an open file that change when somebody writes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    pub(crate) size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Facts of an open file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileFacts {
+    pub(crate) identity: Identity,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) is_regular: bool,
+    /// Bytes that occupy disk space; less than the size where there are holes.
+    pub(crate) allocated: u64,
+    pub(crate) block_size: u64,
+}
+
+/// Facts of an open file.
+pub(crate) fn facts(fd: impl AsFd) -> io::Result<FileFacts> {
+    let stat = stat(fd.as_fd())?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    Ok(FileFacts {
+        identity: Identity { device: stat.st_dev, inode: stat.st_ino },
+        fingerprint: Fingerprint {
+            size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        },
+        is_regular: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
+        allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
+        block_size: u64::try_from(stat.st_blksize).unwrap_or(4096).max(512),
+    })
+}
+
+/// Opens a file for reading, named by the caller of the library: symlinks are followed.
+///
+/// `O_NONBLOCK` keeps the open from waiting if the name is a FIFO; it has no effect on files.
+pub(crate) fn open_read(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// Takes a shared lock of the open file description on the whole file, without waiting.
+///
+/// InnoDB takes a POSIX write lock on each system tablespace file it opens, so this fails while
+/// a server runs, and a server that starts meanwhile refuses to.
+pub(crate) fn try_lock_shared(file: &File) -> io::Result<bool> {
+    // SAFETY: an all-zero `flock` is a valid value of a plain C struct.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::c_short::try_from(libc::F_RDLCK).unwrap_or(0);
+    lock.l_whence = 0; // SEEK_SET; start 0 and length 0 mean the whole file
+    // SAFETY: `lock` is a valid flock for the time of the call.
+    match cvt(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) }) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells the kernel that the file will be read once, from front to back.
+pub(crate) fn advise_sequential(file: &File) {
+    // SAFETY: no pointers are passed. Advice may be ignored.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_SEQUENTIAL) };
+}
+
+/// A stretch of a file: where data begins at or after an offset, and where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// The next stretch of data at or after `offset`; `None` when only a hole is left.
+///
+/// A file system that knows no holes reports the whole file as data.
+pub(crate) fn next_data(file: &File, offset: u64) -> io::Result<Option<Extent>> {
+    let Some(start) = seek(file, offset, libc::SEEK_DATA)? else { return Ok(None) };
+    let end = seek(file, start, libc::SEEK_HOLE)?.unwrap_or(start);
+    Ok(Some(Extent { start, end }))
+}
+
+fn seek(file: &File, offset: u64, whence: libc::c_int) -> io::Result<Option<u64>> {
+    let offset = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: no pointers are passed. The file position is not used: all reads are positioned.
+    let at = unsafe { libc::lseek(file.as_raw_fd(), offset, whence) };
+    match u64::try_from(at) {
+        Ok(at) => Ok(Some(at)),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Writes back everything cached for the file system behind `fd`, and waits.
+///
+/// Since Linux 5.8 this reports write-back errors met since `fd` was opened.
+pub(crate) fn sync_filesystem(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    cvt(unsafe { libc::syncfs(fd.as_raw_fd()) }).map(drop)
+}
+
+/// Whether a descriptor is a terminal.
+pub(crate) fn is_terminal(fd: BorrowedFd<'_>) -> bool {
+    use std::io::IsTerminal;
+    fd.is_terminal()
+}
