@@ -1,9 +1,11 @@
 //! Physical backups of MySQL and MariaDB as streams.
 
 pub mod cancel;
+mod codec;
 pub mod error;
 pub mod event;
 pub mod format;
+mod io;
 pub mod limits;
 mod sys;
 

@@ -134,3 +134,14 @@ pub(crate) fn is_terminal(fd: BorrowedFd<'_>) -> bool {
     use std::io::IsTerminal;
     fd.is_terminal()
 }
+
+/// Bytes between a regular file's position and its end; `None` for what is no regular file.
+pub(crate) fn remaining(fd: BorrowedFd<'_>) -> Option<u64> {
+    let stat = stat(fd).ok()?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return None;
+    }
+    // SAFETY: no pointers are passed, and the position is not moved.
+    let at = unsafe { libc::lseek(fd.as_raw_fd(), 0, libc::SEEK_CUR) };
+    u64::try_from(stat.st_size.checked_sub(at)?).ok()
+}

@@ -1,0 +1,223 @@
+//! Peeling the compression layers off a stream.
+
+use std::io::{self, BufReader, Read};
+
+use lz4_flex::frame::FrameDecoder;
+
+use crate::codec::{Layer, MAGIC_LEN};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+
+/// Compressed bytes read at once.
+const COMPRESSED_BUFFER: usize = 128 << 10;
+
+/// A reader of what stands inside all outer layers of `source`, and the layers' names.
+///
+/// A layer that ends early, or that anything but another frame of it follows, is an error of the
+/// reader; so it never ends before the stream does.
+pub(crate) fn peel<'a>(source: impl Read + 'a) -> Result<(Box<dyn Read + 'a>, Vec<&'static str>)> {
+    let mut names = Vec::new();
+    let mut reader: Box<dyn Read + 'a> = Box::new(source);
+    loop {
+        let begun = Begun::of(reader, MAGIC_LEN).map_err(read_error)?;
+        let Some(layer) = Layer::of(&begun.start) else { return Ok((Box::new(begun), names)) };
+        if names.len() == limits::OUTER_LAYERS {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("more than {} compression layers around the stream", limits::OUTER_LAYERS),
+            ));
+        }
+        names.push(layer.name());
+        let inner = decoder(layer, begun).map_err(|error| layer_error(layer, error))?;
+        reader = Box::new(Decoded { layer, inner });
+    }
+}
+
+fn decoder<'a>(layer: Layer, compressed: Begun<'a>) -> io::Result<Box<dyn Read + 'a>> {
+    let compressed = BufReader::with_capacity(COMPRESSED_BUFFER, compressed);
+    Ok(match layer {
+        Layer::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),
+        Layer::Lz4 => Box::new(Lz4Frames::new(Box::new(compressed))?),
+        Layer::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
+            decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+    })
+}
+
+fn read_error(error: io::Error) -> Error {
+    Error::io(ErrorKind::Source, "reading the stream", error)
+}
+
+/// A reader whose first bytes were looked at.
+struct Begun<'a> {
+    start: Vec<u8>,
+    given: usize,
+    /// Whether the end of `inner` was met.
+    ended: bool,
+    inner: Box<dyn Read + 'a>,
+}
+
+impl<'a> Begun<'a> {
+    /// Reads `len` bytes ahead, or fewer at the end.
+    fn of(mut inner: Box<dyn Read + 'a>, len: usize) -> io::Result<Self> {
+        let mut start = Vec::with_capacity(len);
+        inner.by_ref().take(len as u64).read_to_end(&mut start)?;
+        Ok(Self { start, given: 0, ended: false, inner })
+    }
+}
+
+impl Read for Begun<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut left = self.start.get(self.given..).unwrap_or_default();
+        let given = left.read(buf)?;
+        self.given += given;
+        if given > 0 && given == buf.len() {
+            return Ok(given);
+        }
+        let room = buf.get_mut(given..).unwrap_or_default();
+        let count = self.inner.read(room)?;
+        self.ended = count == 0 && !room.is_empty();
+        Ok(given + count)
+    }
+}
+
+/// A layer whose errors say which layer it is.
+struct Decoded<'a> {
+    layer: Layer,
+    inner: Box<dyn Read + 'a>,
+}
+
+impl Read for Decoded<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.inner.read(buf).map_err(|error| layer_error(self.layer, error))?)
+    }
+}
+
+fn layer_error(layer: Layer, error: io::Error) -> Error {
+    let name = layer.name();
+    if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+        read_error(error) // the source's own
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        Error::new(
+            ErrorKind::Truncated,
+            format!("the {name} layer around the stream ends too early"),
+        )
+        .hint("the stream was cut: its writer failed or the transfer broke; make it again")
+    } else {
+        let what = format!("decoding the {name} layer around the stream");
+        Error::io(ErrorKind::Decompress, what, error)
+            .hint("the stream was damaged on its way or at rest; fetch it again")
+    }
+}
+
+/// All frames of an LZ4 stream, one after the other, each complete.
+struct Lz4Frames<'a> {
+    /// `None` after the last frame, or after an error.
+    frame: Option<FrameDecoder<Begun<'a>>>,
+}
+
+impl<'a> Lz4Frames<'a> {
+    fn new(compressed: Box<dyn Read + 'a>) -> io::Result<Self> {
+        Ok(Self { frame: Some(FrameDecoder::new(Begun::of(compressed, 1)?)) })
+    }
+}
+
+impl Read for Lz4Frames<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        while let Some(mut frame) = self.frame.take() {
+            let count = frame.read(buf)?;
+            if count > 0 {
+                self.frame = Some(frame);
+                return Ok(count);
+            }
+            // The decoder takes the end of its input for the end of the frame, at some places.
+            // But reading a frame's end mark does not meet the end of the input.
+            let input = frame.into_inner();
+            if input.ended {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let next = Begun::of(input.inner, 1)?;
+            if !next.start.is_empty() {
+                self.frame = Some(FrameDecoder::new(next));
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn lz4(data: &[u8]) -> Vec<u8> {
+        let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(data: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(data, 1).unwrap()
+    }
+
+    fn read_all(bytes: &[u8]) -> Result<Vec<u8>> {
+        let (mut reader, _) = peel(bytes)?;
+        let mut out = Vec::new();
+        reader
+            .read_to_end(&mut out)
+            .map_err(|error| Error::io(ErrorKind::Source, "reading", error))?;
+        Ok(out)
+    }
+
+    fn sample() -> Vec<u8> {
+        (0..200_000_u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 20).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn layers_come_off_in_any_order_and_number_of_frames() {
+        let data = sample();
+        let (a, b) = data.split_at(123_456);
+        for layer in [gzip, lz4, zstd] {
+            assert_eq!(read_all(&layer(&data)).unwrap(), data);
+            assert_eq!(read_all(&[layer(a), layer(b)].concat()).unwrap(), data);
+        }
+        assert_eq!(read_all(&gzip(&lz4(&zstd(&data)))).unwrap(), data);
+        assert_eq!(read_all(b"XBS").unwrap(), b"XBS");
+        assert_eq!(read_all(b"").unwrap(), b"");
+        let deep = gzip(&gzip(&gzip(&gzip(&gzip(b"x")))));
+        assert_eq!(read_all(&deep).unwrap_err().kind(), ErrorKind::Limit);
+    }
+
+    /// Cut anywhere, or followed by anything: never an end that looks good.
+    #[test]
+    fn a_layer_that_is_cut_or_continued_is_an_error() {
+        let data = &sample()[..2000];
+        for layer in [gzip, lz4, zstd] {
+            let whole = layer(data);
+            for len in MAGIC_LEN..whole.len() {
+                let error =
+                    read_all(&whole[..len]).expect_err(&format!("{len} of {}", whole.len()));
+                assert_eq!(error.kind(), ErrorKind::Truncated, "{len} of {}: {error}", whole.len());
+            }
+            for junk in [&b"\0"[..], b"junk that is no frame"] {
+                assert!(
+                    read_all(&[&whole[..], junk].concat()).is_err(),
+                    "{junk:?} {:?}",
+                    &whole[..4]
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! How bytes enter and leave: one source, one sink, both interruptible, and the job's pulse.
+
+mod fd;
+pub(crate) mod layers;
+pub(crate) mod pulse;
+pub(crate) mod sink;
+pub(crate) mod source;

@@ -1,0 +1,102 @@
+//! The job's pulse: events out, cancellation in, both on the thread that called the job.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, Result};
+use crate::event::{Event, Level, Observer, Progress};
+
+/// How long a job may wait without looking at its token and its observer.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+/// The observer and the token of a running job. Source, sink and job share one.
+pub(crate) struct Pulse<'a> {
+    observer: RefCell<&'a mut dyn Observer>,
+    cancel: Option<CancelToken>,
+    state: RefCell<State>,
+}
+
+struct State {
+    progress: Progress,
+    last_event: Instant,
+}
+
+impl<'a> Pulse<'a> {
+    pub(crate) fn new(observer: &'a mut dyn Observer, cancel: Option<CancelToken>) -> Rc<Self> {
+        Rc::new(Self {
+            observer: RefCell::new(observer),
+            cancel,
+            state: RefCell::new(State {
+                progress: Progress::default(),
+                last_event: Instant::now(),
+            }),
+        })
+    }
+
+    /// Becomes readable when the job is cancelled; to be polled beside a descriptor.
+    pub(crate) fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.cancel.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Looks at the token, and tells the observer how far the job is if it is time to.
+    pub(crate) fn tick(&self) -> Result<()> {
+        if let Some(cancel) = &self.cancel {
+            cancel.check()?;
+        }
+        let progress = {
+            let mut state = self.state.borrow_mut();
+            if state.last_event.elapsed() < TICK {
+                return Ok(());
+            }
+            state.last_event = Instant::now();
+            state.progress
+        };
+        self.send(&Event::Progress(progress))
+    }
+
+    /// Tells the observer how far the job came.
+    pub(crate) fn last_progress(&self) -> Result<()> {
+        let progress = self.progress();
+        self.send(&Event::Progress(progress))
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.state.borrow().progress
+    }
+
+    pub(crate) fn add_stream_bytes(&self, count: usize) {
+        self.state.borrow_mut().progress.stream_bytes += count as u64;
+    }
+
+    pub(crate) fn set_total(&self, bytes: u64) {
+        self.state.borrow_mut().progress.total_bytes = Some(bytes);
+    }
+
+    /// Counts a finished member, and tells the observer.
+    pub(crate) fn member(&self, path: &Path, size: u64) -> Result<()> {
+        self.state.borrow_mut().progress.members += 1;
+        self.send(&Event::Member { path, size })
+    }
+
+    pub(crate) fn warn(&self, message: &str) -> Result<()> {
+        self.send(&Event::Log { level: Level::Warning, message })
+    }
+
+    pub(crate) fn info(&self, message: &str) -> Result<()> {
+        self.send(&Event::Log { level: Level::Info, message })
+    }
+
+    fn send(&self, event: &Event<'_>) -> Result<()> {
+        // An observer that calls back into its own job finds it busy; it cannot, as the job
+        // borrows everything it could call with.
+        match self.observer.borrow_mut().event(event) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Where a stream comes from: a descriptor or a reader.
+
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+
+use super::fd::StreamFd;
+use super::pulse::Pulse;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::fd::Direction;
+
+/// The input of a job.
+pub(crate) struct Source<'a> {
+    from: From<'a>,
+    pulse: Rc<Pulse<'a>>,
+}
+
+enum From<'a> {
+    Fd(StreamFd<'a>),
+    Reader(&'a mut dyn Read),
+}
+
+impl<'a> Source<'a> {
+    /// Reads from a descriptor, which is borrowed and stays open.
+    pub(crate) fn from_fd(fd: BorrowedFd<'a>, pulse: Rc<Pulse<'a>>) -> Result<Self> {
+        if let Some(size) = crate::sys::file::remaining(fd) {
+            pulse.set_total(size);
+        }
+        let fd = StreamFd::new(fd, Direction::Read).map_err(read_error)?;
+        Ok(Self { from: From::Fd(fd), pulse })
+    }
+
+    /// Reads from a reader, on the calling thread.
+    pub(crate) fn from_reader(reader: &'a mut dyn Read, pulse: Rc<Pulse<'a>>) -> Self {
+        Self { from: From::Reader(reader), pulse }
+    }
+
+    fn read_once(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let result = match &mut self.from {
+            From::Fd(fd) => fd.read(buf, &self.pulse)?,
+            From::Reader(reader) => loop {
+                self.pulse.tick()?;
+                match reader.read(buf) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => break result,
+                }
+            },
+        };
+        let count = result.map_err(read_error)?;
+        if count > buf.len() {
+            return Err(Error::new(
+                ErrorKind::Source,
+                "the reader claims more bytes than it had room for",
+            ));
+        }
+        self.pulse.add_stream_bytes(count);
+        Ok(count)
+    }
+}
+
+impl Read for Source<'_> {
+    /// Errors carry an [`Error`] that [`Error::io`] takes out again.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.read_once(buf)?)
+    }
+}
+
+fn read_error(error: io::Error) -> Error {
+    Error::io(ErrorKind::Source, "reading the stream", error)
+}
