@@ -115,6 +115,8 @@ impl ErrorKind {
             Some(libc::ENOENT) => Self::NotFound,
             Some(libc::EEXIST | libc::ENOTEMPTY) => Self::Exists,
             Some(libc::EACCES | libc::EPERM | libc::EROFS) => Self::Permission,
+            // Only where xbkit asked that no symlink be followed.
+            Some(libc::ELOOP) => Self::UnsafePath,
             _ => match error.kind() {
                 io::ErrorKind::BrokenPipe if otherwise == Self::Sink => Self::PipeClosed,
                 _ => otherwise,
@@ -166,6 +168,16 @@ impl Error {
                 own
             }
         }
+    }
+
+    /// The error that stands for a caught panic.
+    pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        Self::new(ErrorKind::Panic, format!("a worker panicked, which is a bug in xbkit: {text}"))
     }
 
     /// The error of a job whose token was set.

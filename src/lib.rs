@@ -4,11 +4,15 @@ pub mod cancel;
 mod codec;
 pub mod error;
 pub mod event;
+pub mod extract;
 pub mod format;
+mod innodb;
 mod io;
 pub mod limits;
+mod pipeline;
 mod sys;
 
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
+pub use extract::{Extract, ExtractReport};

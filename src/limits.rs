@@ -51,3 +51,27 @@ pub const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// Most outer compression layers that are peeled off a stream (`.xbs.gz.zst` has two).
 pub const OUTER_LAYERS: usize = 4;
+
+/// Checks a number of threads.
+pub(crate) fn check_parallel(threads: usize) -> crate::error::Result<()> {
+    check_range("parallel", threads, &PARALLEL_RANGE)
+}
+
+/// Checks a chunk size.
+pub(crate) fn check_chunk_size(bytes: usize) -> crate::error::Result<()> {
+    check_range("chunk size", bytes, &CHUNK_SIZE_RANGE)
+}
+
+fn check_range(
+    what: &str,
+    value: usize,
+    range: &std::ops::RangeInclusive<usize>,
+) -> crate::error::Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(crate::error::Error::new(
+        crate::error::ErrorKind::InvalidArgument,
+        format!("{what} {value} is not between {} and {}", range.start(), range.end()),
+    ))
+}

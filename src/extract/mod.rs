@@ -1,0 +1,143 @@
+//! Extracting a stream into a directory: verified, bounded, and whole or not at all.
+//!
+//! What an extraction promises:
+//!
+//! * It succeeds only if the stream is complete and every checksum is right, every member ended,
+//!   every file was written in full, and (unless [`Extract::sync`] is off) everything is durable.
+//! * A run that fails leaves nothing that could be taken for a whole backup. By default members
+//!   grow in `.xbkit-partial` beneath the target and move up at the end; in place, what was made
+//!   is removed again, and a mark `.xbkit-incomplete` stays if the process is killed.
+//! * No name is ever resolved through a symlink or outside the target; no existing file is
+//!   written to; nothing but regular files and directories is made.
+//! * Memory: 1 MiB for each of `2 × parallel + 2` buffers, and what
+//!   [`Decoder`](crate::format::xbstream::Decoder) holds for each member, about as much again for
+//!   an open one here, and its path once. Descriptors: half of the process's limit, up to 1024.
+
+mod holes;
+mod pattern;
+mod root;
+mod run;
+mod workers;
+mod writer;
+
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Observer;
+use crate::io::pulse::Pulse;
+use crate::io::source::Source;
+use crate::limits;
+use pattern::Pattern;
+
+/// A job that extracts a stream. See the [module](self) for what it promises.
+#[derive(Clone, Debug)]
+pub struct Extract {
+    dir: PathBuf,
+    in_place: bool,
+    overwrite: bool,
+    sync: bool,
+    parallel: usize,
+    patterns: Vec<Pattern>,
+    cancel: Option<CancelToken>,
+}
+
+/// What an extraction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExtractReport {
+    /// Members extracted.
+    pub members: u64,
+    /// Members of the stream that no pattern asked for; they were verified all the same.
+    pub skipped: u64,
+    /// Bytes of the extracted members.
+    pub payload_bytes: u64,
+    /// Bytes read from the source, as they came: compressed, if there was an outer layer.
+    pub stream_bytes: u64,
+}
+
+impl Extract {
+    /// Extracts into `dir`, which is made if it is missing.
+    pub fn into_dir(dir: impl AsRef<Path>) -> Self {
+        Self {
+            dir: dir.as_ref().to_owned(),
+            in_place: false,
+            overwrite: false,
+            sync: true,
+            parallel: 1,
+            patterns: Vec::new(),
+            cancel: None,
+        }
+    }
+
+    /// Writes members straight into the directory, which must exist and may hold other files, as
+    /// `xbstream -x` does. A member whose file exists is an error.
+    pub fn in_place(mut self, in_place: bool) -> Self {
+        self.in_place = in_place;
+        self
+    }
+
+    /// Lets the target hold files already, and replaces those that have a member's name. Only at
+    /// the end, file by file: if that fails, the target is a mixture, and `.xbkit-partial` stays
+    /// in it as a mark. Not together with [`Extract::in_place`].
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether to wait until everything is on disk (`syncfs`) before success is reported.
+    /// On by default.
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Writes on so many threads, 1 to 256. Each member belongs to one.
+    pub fn parallel(mut self, threads: usize) -> Self {
+        self.parallel = threads;
+        self
+    }
+
+    /// Extracts only members that match one of the patterns given. A name stands for itself or
+    /// for all below that directory; `*`, `?`, `[…]` and `{a,b}` match within a component, `**`
+    /// across. The rest of the stream is verified all the same.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a malformed pattern. The job fails with `NotFound` if a pattern
+    /// matches no member.
+    pub fn member_pattern(mut self, pattern: &str) -> Result<Self> {
+        self.patterns.push(Pattern::new(pattern)?);
+        Ok(self)
+    }
+
+    /// Ends the job when the token is set.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Extracts the stream that `input` gives, to its end.
+    pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<ExtractReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        self.run_source(Source::from_reader(input, pulse.clone()), &pulse)
+    }
+
+    /// Extracts the stream that can be read from a descriptor, to its end. Pipes, sockets and
+    /// files are read as fast as they can be, without blocking in them: cancelling takes at most
+    /// 200 ms. The descriptor is borrowed, and its flags stay as they are.
+    pub fn run_fd(&self, input: BorrowedFd<'_>, observer: &mut dyn Observer) -> Result<ExtractReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        self.run_source(Source::from_fd(input, pulse.clone())?, &pulse)
+    }
+
+    fn run_source(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<ExtractReport> {
+        limits::check_parallel(self.parallel)?;
+        if self.in_place && self.overwrite {
+            let message = "overwrite and in_place exclude each other";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        run::extract(self, source, pulse)
+    }
+}

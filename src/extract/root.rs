@@ -1,0 +1,320 @@
+//! The one place that creates, renames or removes anything beneath the target.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::MemberPath;
+use crate::sys::dir::{Dir, EntryType};
+use crate::sys::file::{self, Identity};
+
+/// Mode of files, less the process's umask: as XtraBackup makes them.
+const FILE_MODE: u32 = 0o640;
+/// Mode of directories, less the process's umask.
+const DIR_MODE: u32 = 0o750;
+/// Where a staged extraction grows, beneath the target.
+pub(super) const STAGING: &[u8] = b".xbkit-partial";
+/// Stands in the target while an extraction in place runs: only a kill leaves it there.
+const MARKER: &[u8] = b".xbkit-incomplete";
+
+/// The directory that members are created in.
+///
+/// Names are resolved by the kernel beneath one directory handle, never through a symlink.
+pub(super) struct Root {
+    /// What the user named.
+    target: Dir,
+    target_path: PathBuf,
+    /// Where members go: the staging directory, or the target itself.
+    work: Dir,
+    staged: bool,
+    /// Set once nothing must be removed any more.
+    keep: bool,
+    made: Mutex<Made>,
+}
+
+/// What this extraction made in place, to be removed if it fails.
+#[derive(Default)]
+struct Made {
+    /// Directories known to exist.
+    dirs: HashSet<Box<[u8]>>,
+    own_dirs: Vec<Box<[u8]>>,
+    files: HashSet<MemberPath>,
+}
+
+impl Root {
+    /// Prepares an extraction that becomes visible at its end: the target is made if it is
+    /// missing, and must be empty unless `overwrite`.
+    pub(super) fn staged(path: &Path, overwrite: bool) -> Result<Self> {
+        crate::sys::dir::make_all(path, DIR_MODE)
+            .and_then(|()| Dir::open(path))
+            .map_err(|error| Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path))
+            .and_then(|target| Self::stage(target, path, overwrite))
+    }
+
+    fn stage(target: Dir, path: &Path, overwrite: bool) -> Result<Self> {
+        let fail = |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
+        let entries = target.entries().map_err(|error| fail("listing the target directory", error))?;
+        let foreign = entries.iter().find(|name| name.as_bytes() != STAGING);
+        if let (Some(name), false) = (foreign, overwrite) {
+            return Err(Error::new(
+                ErrorKind::Exists,
+                format!(
+                    "the target directory is not empty: it holds {}",
+                    crate::error::escape_path(Path::new(name))
+                ),
+            )
+            .at_path(path)
+            .hint("give a new or empty directory, or --overwrite to replace files of the same names"));
+        }
+        match target.make_dir(STAGING, 0o700) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(fail("making the staging directory", error));
+            }
+            _ => {}
+        }
+        let work = target.open_dir(STAGING).map_err(|error| fail("opening the staging directory", error))?;
+        let locked = work.try_lock().map_err(|error| fail("locking the staging directory", error))?;
+        if !locked {
+            return Err(Error::new(ErrorKind::Locked, "another extraction into this directory is running")
+                .at_path(path));
+        }
+        // Left behind by a run that was killed: nobody holds its lock.
+        clear(&work).map_err(|error| fail("removing the remains of an earlier extraction", error))?;
+        Ok(Self::new(target, path, work, true))
+    }
+
+    /// Prepares an extraction into an existing directory, whose files stay untouched.
+    pub(super) fn in_place(path: &Path) -> Result<Self> {
+        let open = || -> io::Result<(Dir, Dir)> {
+            let target = Dir::open(path)?;
+            match target.create_new(MARKER, 0o600) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                result => drop(result?),
+            }
+            Ok((Dir::open(path)?, target))
+        };
+        let (work, target) = open().map_err(|error| {
+            Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path)
+        })?;
+        Ok(Self::new(target, path, work, false))
+    }
+
+    fn new(target: Dir, path: &Path, work: Dir, staged: bool) -> Self {
+        Self { target, target_path: path.to_owned(), work, staged, keep: false, made: Mutex::default() }
+    }
+
+    /// Creates a member's file and the directories above it. It must not exist.
+    pub(super) fn create(&self, path: &MemberPath) -> Result<File> {
+        self.make_parents(path)?;
+        let file = self.work.create_new(path.as_bytes(), FILE_MODE).map_err(|error| {
+            let error = Error::io(ErrorKind::Sink, "creating the file", error).at_path(path);
+            self.explain(error)
+        })?;
+        self.made.lock().files.insert(path.clone());
+        Ok(file)
+    }
+
+    /// Whether this extraction made a file of this name.
+    pub(super) fn made(&self, path: &MemberPath) -> bool {
+        self.made.lock().files.contains(path)
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Exists if !self.staged => {
+                error.hint("existing files are never replaced; extract into an empty directory")
+            }
+            ErrorKind::NoSpace => error.hint("free space on the target's file system, and extract again"),
+            ErrorKind::UnsafePath => {
+                error.hint("a symlink stands in the way; members are never written through one")
+            }
+            _ => error,
+        }
+    }
+
+    /// Opens a file that this extraction made, after its descriptor was closed to save one.
+    pub(super) fn reopen(&self, path: &MemberPath, expected: Identity) -> Result<File> {
+        let fail = |error| Error::io(ErrorKind::Sink, "opening the file again", error).at_path(path);
+        let file = self.work.open_write(path.as_bytes()).map_err(fail)?;
+        let found = file::facts(&file).map_err(fail)?;
+        if found.identity == expected {
+            return Ok(file);
+        }
+        let message = "somebody replaced the file while it was being extracted";
+        Err(Error::new(ErrorKind::FileChanged, message).at_path(path))
+    }
+
+    /// Removes a file that this extraction made.
+    pub(super) fn remove(&self, path: &MemberPath) -> Result<()> {
+        self.work.remove_file(path.as_bytes()).map_err(|error| {
+            Error::io(ErrorKind::Sink, "removing the file", error).at_path(path)
+        })?;
+        self.made.lock().files.remove(path);
+        Ok(())
+    }
+
+    /// Renames a file that this extraction made; what it `replaces` is also one of those.
+    pub(super) fn rename(&self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {
+        self.make_parents(to)?;
+        self.work.rename(from.as_bytes(), &self.work, to.as_bytes(), replaces).map_err(|error| {
+            self.explain(Error::io(ErrorKind::Sink, "renaming a member to this", error).at_path(to))
+        })?;
+        let mut made = self.made.lock();
+        made.files.remove(from);
+        made.files.insert(to.clone());
+        Ok(())
+    }
+
+    fn make_parents(&self, path: &MemberPath) -> Result<()> {
+        let bytes = path.as_bytes();
+        let Some(last) = bytes.iter().rposition(|byte| *byte == b'/') else { return Ok(()) };
+        let parents = bytes.get(..last).unwrap_or_default();
+        let mut made = self.made.lock();
+        if made.dirs.contains(parents) {
+            return Ok(());
+        }
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        for dir in ends.filter_map(|end| bytes.get(..end)) {
+            if made.dirs.contains(dir) {
+                continue;
+            }
+            match self.work.make_dir(dir, DIR_MODE) {
+                Ok(()) => made.own_dirs.push(dir.into()),
+                // A directory of an earlier member or of the user; anything else that bears the
+                // name refuses the member's own creation.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let dir = Path::new(OsStr::from_bytes(dir));
+                    let error = Error::io(ErrorKind::Sink, "making the directory", error);
+                    return Err(self.explain(error.at_path(dir)));
+                }
+            }
+            made.dirs.insert(dir.into());
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, if asked, and then visible.
+    pub(super) fn publish(mut self, sync: bool, overwrite: bool) -> Result<()> {
+        let fail = |what: &'static str, error| {
+            Error::io(ErrorKind::Sink, what, error).at_path(&self.target_path)
+        };
+        if sync {
+            self.work.sync_filesystem().map_err(|error| fail("syncing the extracted files", error))?;
+        }
+        if !self.staged {
+            self.target
+                .remove_file(MARKER)
+                .map_err(|error| fail("removing the mark of an unfinished extraction", error))?;
+        } else if overwrite {
+            // Replaced files cannot be brought back, so a failure from here on leaves the
+            // staging directory as a mark that the target is a mixture.
+            self.keep = true;
+            move_into(&self.work, &self.target).map_err(|(name, error)| self.move_error(&name, error))?;
+            self.keep = false;
+        } else {
+            self.move_all_or_none()?;
+        }
+        if self.staged {
+            self.target
+                .remove_dir(STAGING)
+                .map_err(|error| fail("removing the staging directory", error))?;
+        }
+        if sync {
+            self.target.sync().map_err(|error| fail("syncing the target directory", error))?;
+        }
+        self.keep = true;
+        Ok(())
+    }
+
+    fn move_error(&self, name: &Path, error: io::Error) -> Error {
+        Error::io(ErrorKind::Sink, "moving it into the target directory", error)
+            .at_path(self.target_path.join(name))
+    }
+
+    /// Moves every entry up, replacing nothing; at a failure moves back what was moved.
+    fn move_all_or_none(&self) -> Result<()> {
+        let names = self.work.entries().map_err(|error| self.move_error(Path::new(""), error))?;
+        for (at, name) in names.iter().enumerate() {
+            let bytes = name.as_bytes();
+            if let Err(error) = self.work.rename(bytes, &self.target, bytes, false) {
+                for moved in names.iter().take(at).map(|name| name.as_bytes()) {
+                    let _ = self.target.rename(moved, &self.work, moved, false);
+                }
+                return Err(self.move_error(Path::new(name), error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was made. Errors are not reported: the reason for this is already one.
+    fn discard(&self) {
+        if self.staged {
+            let _ = clear(&self.work);
+            let _ = self.target.remove_dir(STAGING);
+            return;
+        }
+        let made = self.made.lock();
+        let mut clean = true;
+        for path in &made.files {
+            clean &= self.work.remove_file(path.as_bytes()).is_ok();
+        }
+        // Deepest last made, so last made first; a directory that others use meanwhile stays.
+        for dir in made.own_dirs.iter().rev() {
+            let _ = self.work.remove_dir(dir);
+        }
+        if clean {
+            let _ = self.target.remove_file(MARKER);
+        }
+    }
+}
+
+/// Removes everything in a directory that is ours.
+fn clear(dir: &Dir) -> io::Result<()> {
+    for name in dir.entries()? {
+        let name = name.as_bytes();
+        if dir.entry_type(name)? == Some(EntryType::Directory) {
+            clear(&dir.open_dir(name)?)?;
+            dir.remove_dir(name)?;
+        } else {
+            dir.remove_file(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the entries of `from` to `to`, files replacing files. A directory that exists takes in
+/// the entries of its namesake.
+fn move_into(from: &Dir, to: &Dir) -> Result<(), (PathBuf, io::Error)> {
+    for name in from.entries().map_err(|error| (PathBuf::new(), error))? {
+        let fail = |error| (PathBuf::from(&name), error);
+        let bytes = name.as_bytes();
+        let is_dir = from.entry_type(bytes).map_err(fail)? == Some(EntryType::Directory);
+        match from.rename(bytes, to, bytes, !is_dir) {
+            Err(error) if is_dir && error.kind() == io::ErrorKind::AlreadyExists => {
+                let inner = from.open_dir(bytes).map_err(fail)?;
+                let outer = to.open_dir(bytes).map_err(fail)?;
+                move_into(&inner, &outer)
+                    .map_err(|(rest, error)| (Path::new(&name).join(rest), error))?;
+                from.remove_dir(bytes).map_err(fail)?;
+            }
+            result => result.map_err(fail)?,
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Root {
+    /// Whatever ended the extraction before it was published, nothing stays that looks whole.
+    fn drop(&mut self) {
+        if !self.keep {
+            self.discard();
+        }
+    }
+}

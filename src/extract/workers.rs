@@ -1,0 +1,218 @@
+//! Writing members on several threads.
+//!
+//! A member belongs to one worker, so its bytes are written in stream order and its state needs
+//! no lock. Input buffers are shared and counted; the last worker to drop one gives it back.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::Scope;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::root::Root;
+use super::writer::MemberWriter;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::{MemberId, MemberPath};
+use crate::io::pulse::{Pulse, TICK};
+use crate::pipeline::queue::{Popped, Queue};
+use crate::sys::thread::spawn_worker;
+
+/// Batches that may wait for one worker.
+const QUEUE_LEN: usize = 4;
+
+/// A piece of work.
+pub(super) enum Op {
+    Open { id: MemberId, path: MemberPath },
+    Write { id: MemberId, offset: u64, buffer: Arc<Buffer>, range: Range<usize> },
+    Close { id: MemberId, path: MemberPath, size: u64 },
+}
+
+/// Bytes read from the stream, on their way to the workers.
+pub(super) struct Buffer {
+    bytes: Option<Box<[u8]>>,
+    home: Arc<Queue<Box<[u8]>>>,
+}
+
+impl Buffer {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.as_deref_mut().unwrap_or_default()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(bytes) = self.bytes.take() {
+            // There is always room, as the queue is as long as there are buffers.
+            let _ = self.home.push(bytes);
+        }
+    }
+}
+
+/// What workers share with the job's own thread.
+#[derive(Default)]
+struct Shared {
+    /// The first failure, until the job's thread took it.
+    error: Mutex<Option<Error>>,
+    /// Members that were written and closed, not yet reported.
+    closed: Mutex<Vec<(MemberPath, u64)>>,
+    /// Batches handed out and not done yet.
+    pending: Mutex<usize>,
+    idle: Condvar,
+}
+
+impl Shared {
+    fn fail(&self, error: Error) {
+        self.error.lock().get_or_insert(error);
+    }
+
+    /// The first worker's error, once.
+    fn check(&self) -> Result<()> {
+        self.error.lock().take().map_or(Ok(()), Err)
+    }
+
+    fn failed(&self) -> bool {
+        self.error.lock().is_some()
+    }
+}
+
+/// The job's side of the workers.
+pub(super) struct Workers {
+    queues: Vec<Arc<Queue<Vec<Op>>>>,
+    batches: Vec<Vec<Op>>,
+    shared: Arc<Shared>,
+    buffers: Arc<Queue<Box<[u8]>>>,
+}
+
+impl Workers {
+    /// Starts `count` workers, and fills a pool of `buffers` buffers of `buffer_size` bytes.
+    pub(super) fn start<'scope, 'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        root: &'env Root,
+        count: usize,
+        open_files: usize,
+        (buffers, buffer_size): (usize, usize),
+    ) -> Result<Self> {
+        let pool = Arc::new(Queue::new(buffers));
+        for _ in 0..buffers {
+            let _ = pool.push(vec![0; buffer_size].into_boxed_slice());
+        }
+        let mut workers = Self {
+            queues: Vec::new(),
+            batches: Vec::new(),
+            shared: Arc::default(),
+            buffers: pool,
+        };
+        for number in 0..count {
+            let queue = Arc::new(Queue::new(QUEUE_LEN));
+            let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
+            workers.queues.push(queue);
+            workers.batches.push(Vec::new());
+            let writer = MemberWriter::new(root, open_files / count);
+            spawn_worker(scope, &format!("xbkit-write-{number}"), move || work(&jobs, writer, &shared))?;
+        }
+        Ok(workers)
+    }
+
+    /// An empty buffer, once there is one.
+    pub(super) fn buffer(&self, pulse: &Pulse<'_>) -> Result<Buffer> {
+        loop {
+            self.shared.check()?;
+            match self.buffers.pop_timeout(TICK) {
+                Popped::Item(bytes) => {
+                    return Ok(Buffer { bytes: Some(bytes), home: Arc::clone(&self.buffers) });
+                }
+                Popped::Timeout | Popped::Closed => pulse.tick()?,
+            }
+        }
+    }
+
+    /// Adds work for the member's worker; it is handed over by [`Workers::flush`].
+    pub(super) fn add(&mut self, id: MemberId, op: Op) {
+        let count = self.batches.len().max(1) as u64;
+        let worker = usize::try_from(id.0 % count).unwrap_or(0);
+        if let Some(batch) = self.batches.get_mut(worker) {
+            batch.push(op);
+        }
+    }
+
+    /// Hands all added work over, waiting for room in the queues, and reports closed members.
+    pub(super) fn flush(&mut self, pulse: &Pulse<'_>) -> Result<()> {
+        for (batch, queue) in self.batches.iter_mut().zip(&self.queues) {
+            if batch.is_empty() {
+                continue;
+            }
+            let mut batch = std::mem::take(batch);
+            *self.shared.pending.lock() += 1;
+            while let Err(back) = queue.push_timeout(batch, TICK) {
+                batch = back;
+                self.shared.check()?;
+                pulse.tick()?;
+            }
+        }
+        self.shared.check()?;
+        let closed = std::mem::take(&mut *self.shared.closed.lock());
+        closed.iter().try_for_each(|(path, size)| pulse.member(path.as_path(), *size))
+    }
+
+    /// Waits until all work is done.
+    pub(super) fn barrier(&mut self, pulse: &Pulse<'_>) -> Result<()> {
+        self.flush(pulse)?;
+        loop {
+            let mut pending = self.shared.pending.lock();
+            if *pending == 0 {
+                break;
+            }
+            self.shared.idle.wait_for(&mut pending, TICK);
+            drop(pending);
+            pulse.tick()?;
+        }
+        self.flush(pulse)
+    }
+
+}
+
+impl Drop for Workers {
+    /// Lets the workers end, whatever ended the job.
+    fn drop(&mut self) {
+        for queue in &self.queues {
+            queue.close();
+        }
+    }
+}
+
+fn work(jobs: &Queue<Vec<Op>>, mut writer: MemberWriter<'_>, shared: &Shared) {
+    let mut failed = false;
+    while let Some(batch) = jobs.pop() {
+        // After a failure work is only taken and dropped, so that nobody waits for this worker.
+        if !failed && !shared.failed() {
+            let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut writer, shared)));
+            if let Err(error) = done.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
+                failed = true;
+                shared.fail(error);
+            }
+        }
+        *shared.pending.lock() -= 1;
+        shared.idle.notify_all();
+    }
+}
+
+fn apply(batch: Vec<Op>, writer: &mut MemberWriter<'_>, shared: &Shared) -> Result<()> {
+    for op in batch {
+        match op {
+            Op::Open { id, path } => writer.open(id, path)?,
+            Op::Write { id, offset, buffer, range } => {
+                writer.write(id, offset, buffer.bytes().get(range).unwrap_or_default())?;
+            }
+            Op::Close { id, path, size } => {
+                writer.close(id, size)?;
+                shared.closed.lock().push((path, size));
+            }
+        }
+    }
+    Ok(())
+}

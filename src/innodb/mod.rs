@@ -1,0 +1,3 @@
+//! InnoDB's files as bytes: facts of pages and tablespaces. Knows no stream and no server.
+
+pub(crate) mod space;
