@@ -10,9 +10,14 @@ mod innodb;
 mod io;
 pub mod limits;
 mod pipeline;
+pub mod stream;
 mod sys;
 
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
 pub use extract::{Extract, ExtractReport};
+pub use format::member::{MemberId, MemberPath};
+pub use format::xbstream::{Dialect, Item};
+pub use stream::reader::StreamReader;
+pub use stream::writer::{EntryWriter, Format, StreamWriter};

@@ -118,7 +118,12 @@ mod tests {
 
     fn ranges(holes: &mut Holes, offset: u64, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut out = Vec::new();
-        holes.written::<()>(offset, bytes, |range| { out.push(range); Ok(()) }).unwrap();
+        holes
+            .written::<()>(offset, bytes, |range| {
+                out.push(range);
+                Ok(())
+            })
+            .unwrap();
         out
     }
 

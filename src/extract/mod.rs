@@ -127,7 +127,11 @@ impl Extract {
     /// Extracts the stream that can be read from a descriptor, to its end. Pipes, sockets and
     /// files are read as fast as they can be, without blocking in them: cancelling takes at most
     /// 200 ms. The descriptor is borrowed, and its flags stay as they are.
-    pub fn run_fd(&self, input: BorrowedFd<'_>, observer: &mut dyn Observer) -> Result<ExtractReport> {
+    pub fn run_fd(
+        &self,
+        input: BorrowedFd<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<ExtractReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
         self.run_source(Source::from_fd(input, pulse.clone())?, &pulse)
     }

@@ -99,7 +99,11 @@ mod tests {
             ("mysql", "mysqlx/t", false),
             ("db/t#P#p[01].ibd", "db/t#P#p0.ibd", true),
         ] {
-            assert_eq!(Pattern::new(pattern).unwrap().matches(Path::new(path)), expected, "{pattern} {path}");
+            assert_eq!(
+                Pattern::new(pattern).unwrap().matches(Path::new(path)),
+                expected,
+                "{pattern} {path}"
+            );
         }
         assert!(Pattern::new("[").is_err());
     }

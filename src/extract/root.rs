@@ -53,13 +53,17 @@ impl Root {
     pub(super) fn staged(path: &Path, overwrite: bool) -> Result<Self> {
         crate::sys::dir::make_all(path, DIR_MODE)
             .and_then(|()| Dir::open(path))
-            .map_err(|error| Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path))
+            .map_err(|error| {
+                Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path)
+            })
             .and_then(|target| Self::stage(target, path, overwrite))
     }
 
     fn stage(target: Dir, path: &Path, overwrite: bool) -> Result<Self> {
-        let fail = |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
-        let entries = target.entries().map_err(|error| fail("listing the target directory", error))?;
+        let fail =
+            |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
+        let entries =
+            target.entries().map_err(|error| fail("listing the target directory", error))?;
         let foreign = entries.iter().find(|name| name.as_bytes() != STAGING);
         if let (Some(name), false) = (foreign, overwrite) {
             return Err(Error::new(
@@ -70,7 +74,9 @@ impl Root {
                 ),
             )
             .at_path(path)
-            .hint("give a new or empty directory, or --overwrite to replace files of the same names"));
+            .hint(
+                "give a new or empty directory, or --overwrite to replace files of the same names",
+            ));
         }
         match target.make_dir(STAGING, 0o700) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -78,14 +84,21 @@ impl Root {
             }
             _ => {}
         }
-        let work = target.open_dir(STAGING).map_err(|error| fail("opening the staging directory", error))?;
-        let locked = work.try_lock().map_err(|error| fail("locking the staging directory", error))?;
+        let work = target
+            .open_dir(STAGING)
+            .map_err(|error| fail("opening the staging directory", error))?;
+        let locked =
+            work.try_lock().map_err(|error| fail("locking the staging directory", error))?;
         if !locked {
-            return Err(Error::new(ErrorKind::Locked, "another extraction into this directory is running")
-                .at_path(path));
+            return Err(Error::new(
+                ErrorKind::Locked,
+                "another extraction into this directory is running",
+            )
+            .at_path(path));
         }
         // Left behind by a run that was killed: nobody holds its lock.
-        clear(&work).map_err(|error| fail("removing the remains of an earlier extraction", error))?;
+        clear(&work)
+            .map_err(|error| fail("removing the remains of an earlier extraction", error))?;
         Ok(Self::new(target, path, work, true))
     }
 
@@ -106,7 +119,14 @@ impl Root {
     }
 
     fn new(target: Dir, path: &Path, work: Dir, staged: bool) -> Self {
-        Self { target, target_path: path.to_owned(), work, staged, keep: false, made: Mutex::default() }
+        Self {
+            target,
+            target_path: path.to_owned(),
+            work,
+            staged,
+            keep: false,
+            made: Mutex::default(),
+        }
     }
 
     /// Creates a member's file and the directories above it. It must not exist.
@@ -130,7 +150,9 @@ impl Root {
             ErrorKind::Exists if !self.staged => {
                 error.hint("existing files are never replaced; extract into an empty directory")
             }
-            ErrorKind::NoSpace => error.hint("free space on the target's file system, and extract again"),
+            ErrorKind::NoSpace => {
+                error.hint("free space on the target's file system, and extract again")
+            }
             ErrorKind::UnsafePath => {
                 error.hint("a symlink stands in the way; members are never written through one")
             }
@@ -140,7 +162,8 @@ impl Root {
 
     /// Opens a file that this extraction made, after its descriptor was closed to save one.
     pub(super) fn reopen(&self, path: &MemberPath, expected: Identity) -> Result<File> {
-        let fail = |error| Error::io(ErrorKind::Sink, "opening the file again", error).at_path(path);
+        let fail =
+            |error| Error::io(ErrorKind::Sink, "opening the file again", error).at_path(path);
         let file = self.work.open_write(path.as_bytes()).map_err(fail)?;
         let found = file::facts(&file).map_err(fail)?;
         if found.identity == expected {
@@ -162,9 +185,13 @@ impl Root {
     /// Renames a file that this extraction made; what it `replaces` is also one of those.
     pub(super) fn rename(&self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {
         self.make_parents(to)?;
-        self.work.rename(from.as_bytes(), &self.work, to.as_bytes(), replaces).map_err(|error| {
-            self.explain(Error::io(ErrorKind::Sink, "renaming a member to this", error).at_path(to))
-        })?;
+        self.work.rename(from.as_bytes(), &self.work, to.as_bytes(), replaces).map_err(
+            |error| {
+                self.explain(
+                    Error::io(ErrorKind::Sink, "renaming a member to this", error).at_path(to),
+                )
+            },
+        )?;
         let mut made = self.made.lock();
         made.files.remove(from);
         made.files.insert(to.clone());
@@ -206,7 +233,9 @@ impl Root {
             Error::io(ErrorKind::Sink, what, error).at_path(&self.target_path)
         };
         if sync {
-            self.work.sync_filesystem().map_err(|error| fail("syncing the extracted files", error))?;
+            self.work
+                .sync_filesystem()
+                .map_err(|error| fail("syncing the extracted files", error))?;
         }
         if !self.staged {
             self.target
@@ -216,7 +245,8 @@ impl Root {
             // Replaced files cannot be brought back, so a failure from here on leaves the
             // staging directory as a mark that the target is a mixture.
             self.keep = true;
-            move_into(&self.work, &self.target).map_err(|(name, error)| self.move_error(&name, error))?;
+            move_into(&self.work, &self.target)
+                .map_err(|(name, error)| self.move_error(&name, error))?;
             self.keep = false;
         } else {
             self.move_all_or_none()?;

@@ -21,7 +21,11 @@ use crate::sys::fd::open_file_limit;
 /// Most descriptors for members' files.
 const MAX_OPEN_FILES: u64 = 1024;
 
-pub(super) fn extract(job: &Extract, source: Source<'_>, pulse: &Pulse<'_>) -> Result<ExtractReport> {
+pub(super) fn extract(
+    job: &Extract,
+    source: Source<'_>,
+    pulse: &Pulse<'_>,
+) -> Result<ExtractReport> {
     let root = if job.in_place {
         Root::in_place(&job.dir)?
     } else {
@@ -87,7 +91,9 @@ impl Unpack<'_, '_, '_> {
                     writer.open(id, path)?;
                 }
             }
-            Item::Data { id, offset, bytes } if self.is_wanted(id) => writer.write(id, offset, bytes)?,
+            Item::Data { id, offset, bytes } if self.is_wanted(id) => {
+                writer.write(id, offset, bytes)?
+            }
             Item::Close { id, path, size } => {
                 if self.ends(id, size) {
                     writer.close(id, size)?;
@@ -125,7 +131,10 @@ impl Unpack<'_, '_, '_> {
                         None => break,
                         Some(Item::Data { id, offset, bytes }) if self.is_wanted(id) => {
                             let range = at - bytes.len()..at;
-                            workers.add(id, Op::Write { id, offset, buffer: Arc::clone(&buffer), range });
+                            workers.add(
+                                id,
+                                Op::Write { id, offset, buffer: Arc::clone(&buffer), range },
+                            );
                         }
                         Some(item) => self.hand_over(item, &mut workers)?,
                     }

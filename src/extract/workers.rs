@@ -101,19 +101,17 @@ impl Workers {
         for _ in 0..buffers {
             let _ = pool.push(vec![0; buffer_size].into_boxed_slice());
         }
-        let mut workers = Self {
-            queues: Vec::new(),
-            batches: Vec::new(),
-            shared: Arc::default(),
-            buffers: pool,
-        };
+        let mut workers =
+            Self { queues: Vec::new(), batches: Vec::new(), shared: Arc::default(), buffers: pool };
         for number in 0..count {
             let queue = Arc::new(Queue::new(QUEUE_LEN));
             let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
             workers.queues.push(queue);
             workers.batches.push(Vec::new());
             let writer = MemberWriter::new(root, open_files / count);
-            spawn_worker(scope, &format!("xbkit-write-{number}"), move || work(&jobs, writer, &shared))?;
+            spawn_worker(scope, &format!("xbkit-write-{number}"), move || {
+                work(&jobs, writer, &shared)
+            })?;
         }
         Ok(workers)
     }
@@ -173,7 +171,6 @@ impl Workers {
         }
         self.flush(pulse)
     }
-
 }
 
 impl Drop for Workers {

@@ -139,7 +139,9 @@ impl<'r> MemberWriter<'r> {
 fn write_error(error: std::io::Error, path: &MemberPath) -> Error {
     let error = Error::io(ErrorKind::Sink, "writing the file", error).at_path(path);
     match error.kind() {
-        ErrorKind::NoSpace => error.hint("free space on the target's file system, and extract again"),
+        ErrorKind::NoSpace => {
+            error.hint("free space on the target's file system, and extract again")
+        }
         _ => error,
     }
 }

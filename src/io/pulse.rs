@@ -16,7 +16,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// The observer and the token of a running job. Source, sink and job share one.
 pub(crate) struct Pulse<'a> {
-    observer: RefCell<&'a mut dyn Observer>,
+    observer: Option<RefCell<&'a mut dyn Observer>>,
     cancel: Option<CancelToken>,
     state: RefCell<State>,
 }
@@ -28,8 +28,20 @@ struct State {
 
 impl<'a> Pulse<'a> {
     pub(crate) fn new(observer: &'a mut dyn Observer, cancel: Option<CancelToken>) -> Rc<Self> {
+        Self::with(Some(RefCell::new(observer)), cancel)
+    }
+
+    /// A pulse that only looks at the token.
+    pub(crate) fn unobserved(cancel: Option<CancelToken>) -> Rc<Self> {
+        Self::with(None, cancel)
+    }
+
+    fn with(
+        observer: Option<RefCell<&'a mut dyn Observer>>,
+        cancel: Option<CancelToken>,
+    ) -> Rc<Self> {
         Rc::new(Self {
-            observer: RefCell::new(observer),
+            observer,
             cancel,
             state: RefCell::new(State {
                 progress: Progress::default(),
@@ -94,7 +106,8 @@ impl<'a> Pulse<'a> {
     fn send(&self, event: &Event<'_>) -> Result<()> {
         // An observer that calls back into its own job finds it busy; it cannot, as the job
         // borrows everything it could call with.
-        match self.observer.borrow_mut().event(event) {
+        let Some(observer) = &self.observer else { return Ok(()) };
+        match observer.borrow_mut().event(event) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::cancelled()),
         }

@@ -64,6 +64,20 @@ pub enum Item<'i> {
     },
 }
 
+impl Item<'_> {
+    /// The item with the data bytes left out, bound to no input any more.
+    pub(crate) fn without_bytes<'o>(self) -> Item<'o> {
+        match self {
+            Self::Open { id, path, rewrite } => Item::Open { id, path, rewrite },
+            Self::Data { id, offset, .. } => Item::Data { id, offset, bytes: &[] },
+            Self::Hole { id, offset, len } => Item::Hole { id, offset, len },
+            Self::Close { id, path, size } => Item::Close { id, path, size },
+            Self::Rename { from, to, replaces } => Item::Rename { from, to, replaces },
+            Self::Remove { path } => Item::Remove { path },
+        }
+    }
+}
+
 /// What one call of [`Decoder::decode`] did.
 #[derive(Debug)]
 pub struct Step<'i> {

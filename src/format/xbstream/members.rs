@@ -10,13 +10,13 @@ use crate::limits;
 
 /// An open member.
 #[derive(Debug)]
-pub(super) struct Open {
-    pub(super) id: MemberId,
-    pub(super) path: MemberPath,
+pub(crate) struct Open {
+    pub(crate) id: MemberId,
+    pub(crate) path: MemberPath,
     /// Where the next chunk must begin.
-    pub(super) expected: u64,
+    pub(crate) expected: u64,
     /// The end of its furthest chunk. A seek alone adds nothing.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// All members of a stream so far.
@@ -25,7 +25,7 @@ pub(super) struct Open {
 /// instead of up to 511: among a million names two collide with a probability below 1e-26, and
 /// nobody who does not know the process's random keys can bring it about.
 #[derive(Debug, Default)]
-pub(super) struct Members {
+pub(crate) struct Members {
     open: HashMap<MemberPath, Open>,
     closed: HashSet<(u64, u64)>,
     keys: (RandomState, RandomState),
@@ -34,12 +34,12 @@ pub(super) struct Members {
 
 impl Members {
     /// The open member of this path.
-    pub(super) fn get(&self, path: &[u8]) -> Option<&Open> {
+    pub(crate) fn get(&self, path: &[u8]) -> Option<&Open> {
         self.open.get(path)
     }
 
     /// Moves the open member behind `end`, the end of a chunk.
-    pub(super) fn advance(&mut self, path: &[u8], end: u64) {
+    pub(crate) fn advance(&mut self, path: &[u8], end: u64) {
         if let Some(open) = self.open.get_mut(path) {
             open.expected = end;
             open.size = open.size.max(end);
@@ -47,7 +47,7 @@ impl Members {
     }
 
     /// Moves the place of the open member's next chunk.
-    pub(super) fn seek(&mut self, path: &[u8], offset: u64) {
+    pub(crate) fn seek(&mut self, path: &[u8], offset: u64) {
         if let Some(open) = self.open.get_mut(path) {
             open.expected = offset;
         }
@@ -55,7 +55,7 @@ impl Members {
 
     /// Opens a member that is not open; with `rewrite` it may have been closed before. Gives
     /// whether it had been.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         path: &[u8],
         rewrite: bool,
@@ -85,28 +85,28 @@ impl Members {
         Ok((id, path, was_closed))
     }
 
-    pub(super) fn close(&mut self, path: &[u8]) -> Option<Open> {
+    pub(crate) fn close(&mut self, path: &[u8]) -> Option<Open> {
         let open = self.open.remove(path)?;
         self.note_closed(open.path.as_bytes());
         Some(open)
     }
 
-    pub(super) fn is_closed(&self, path: &[u8]) -> bool {
+    pub(crate) fn is_closed(&self, path: &[u8]) -> bool {
         self.closed.contains(&self.fingerprint(path))
     }
 
     /// Takes note of a closed member.
-    pub(super) fn note_closed(&mut self, path: &[u8]) {
+    pub(crate) fn note_closed(&mut self, path: &[u8]) {
         self.closed.insert(self.fingerprint(path));
     }
 
     /// Forgets a closed member; false if there is none.
-    pub(super) fn forget(&mut self, path: &[u8]) -> bool {
+    pub(crate) fn forget(&mut self, path: &[u8]) -> bool {
         self.closed.remove(&self.fingerprint(path))
     }
 
     /// The open member that came first, and how many are open.
-    pub(super) fn first_open(&self) -> (Option<&MemberPath>, usize) {
+    pub(crate) fn first_open(&self) -> (Option<&MemberPath>, usize) {
         let first = self.open.values().min_by_key(|open| open.id).map(|open| &open.path);
         (first, self.open.len())
     }

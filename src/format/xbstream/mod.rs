@@ -45,6 +45,7 @@ pub use encode::{
     SparseRun, append_end, append_payload_header, append_remove, append_rename, append_seek,
     append_sparse_header, crc32, payload_header_len, put_payload_header,
 };
+pub(crate) use members::Members;
 
 /// First bytes of every chunk.
 pub const MAGIC: [u8; 8] = *b"XBSTCK01";

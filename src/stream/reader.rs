@@ -1,0 +1,138 @@
+//! Reading a stream item by item, without extracting it.
+
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::xbstream::{Decoder, Item};
+use crate::io::layers;
+use crate::io::pulse::Pulse;
+use crate::io::source::Source;
+use crate::limits;
+
+/// Reads the items of an xbstream; gzip, zstd and lz4 layers around it are found by their magic
+/// and come off.
+///
+/// Members interleave, so the unit is an [`Item`], not a file. Memory: a buffer of 1 MiB, the
+/// layers' windows, and what [`Decoder`] holds.
+///
+/// # Examples
+/// ```
+/// use xbkit::{Item, StreamReader};
+/// # fn main() -> xbkit::Result<()> {
+/// let stream = b"XBSTCK01\0P\x05\0\0\0a.txt\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x86\xa6\x10\x36hello\
+///                XBSTCK01\0E\x05\0\0\0a.txt";
+/// let mut reader = StreamReader::new(&stream[..])?;
+/// while let Some(item) = reader.next_item()? {
+///     if let Item::Close { path, size, .. } = item {
+///         assert_eq!((path.to_string().as_str(), size), ("a.txt", 5));
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct StreamReader<'a> {
+    input: Box<dyn Read + 'a>,
+    layers: Vec<&'static str>,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    /// What of the buffer was read and not decoded yet.
+    pending: std::ops::Range<usize>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Ended,
+    Failed,
+}
+
+impl<'a> StreamReader<'a> {
+    /// Reads from `input`. Blocks in it for the first bytes.
+    ///
+    /// # Errors
+    /// What `input` gives, or a layer that cannot be opened.
+    pub fn new(input: impl Read + 'a) -> Result<Self> {
+        Self::over(input)
+    }
+
+    /// Reads from a descriptor, which is borrowed and keeps its flags; waits for it can be ended
+    /// by `cancel`.
+    pub fn from_fd(fd: BorrowedFd<'a>, cancel: Option<CancelToken>) -> Result<Self> {
+        Self::over(Source::from_fd(fd, Pulse::unobserved(cancel))?)
+    }
+
+    fn over(input: impl Read + 'a) -> Result<Self> {
+        let (input, layers) = layers::peel(input)?;
+        Ok(Self {
+            input,
+            layers,
+            decoder: Decoder::new(),
+            buffer: vec![0; limits::READ_SIZE],
+            pending: 0..0,
+            state: State::Open,
+        })
+    }
+
+    /// The layers found around the stream, outermost first: `gzip`, `zstd`, `lz4`.
+    pub fn layers(&self) -> &[&'static str] {
+        &self.layers
+    }
+
+    /// Stream bytes decoded so far, inside all layers.
+    pub fn stream_offset(&self) -> u64 {
+        self.decoder.stream_offset()
+    }
+
+    /// The next item, or `None` at the proper end of the stream.
+    ///
+    /// Data is provisional until its member was closed: chunk checksums are compared at their
+    /// chunk's end. A stream is whole only once this gave `None`.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`] and [`Decoder::finish`], or of the input. After an error every call
+    /// gives `InvalidState`.
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
+        match self.state {
+            State::Open => {}
+            State::Ended => return Ok(None),
+            State::Failed => {
+                return Err(Error::new(ErrorKind::InvalidState, "the stream failed before"));
+            }
+        }
+        self.state = State::Failed;
+        // Positions rather than the item leave the loop: it borrows the buffer.
+        let (at, item) = loop {
+            let input = self.buffer.get(self.pending.clone()).unwrap_or_default();
+            let step = self.decoder.decode(input)?;
+            self.pending.start += step.consumed;
+            if let Some(item) = step.item {
+                let len = if let Item::Data { bytes, .. } = &item { bytes.len() } else { 0 };
+                let end = self.pending.start;
+                break (end - len..end, item.without_bytes());
+            }
+            let count = loop {
+                match self.input.read(&mut self.buffer) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    result => break result,
+                }
+            }
+            .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
+            if count == 0 {
+                self.decoder.finish()?;
+                self.state = State::Ended;
+                return Ok(None);
+            }
+            self.pending = 0..count;
+        };
+        self.state = State::Open;
+        Ok(Some(match item {
+            Item::Data { id, offset, .. } => {
+                Item::Data { id, offset, bytes: self.buffer.get(at).unwrap_or_default() }
+            }
+            other => other,
+        }))
+    }
+}

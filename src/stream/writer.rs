@@ -1,0 +1,350 @@
+//! Writing a stream from a program's own data, several members at once.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::MemberPath;
+use crate::format::xbstream::{
+    Dialect, Members, SparseRun, append_end, append_payload_header, append_sparse_header, crc32,
+};
+use crate::limits;
+
+/// A container format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Chunks of members, interleaved; see [`crate::format::xbstream`].
+    #[default]
+    Xbstream,
+}
+
+/// Writes a stream into any [`Write`].
+///
+/// Every [`EntryWriter`] collects a chunk of its own and hands it over whole, so several threads
+/// can write several members at once. Memory: a chunk for each open entry, if it wrote that much.
+///
+/// Dropping a writer without [`StreamWriter::finish`] leaves a stream that readers of xbkit
+/// refuse if an entry was open; but xbstream has no end mark, so **call `finish`** and let its
+/// error stop you.
+///
+/// # Examples
+/// ```
+/// use std::io::Write;
+/// use xbkit::{Format, StreamWriter};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let writer = StreamWriter::new(Format::Xbstream, Vec::new());
+/// let (mut a, mut b) = (writer.entry("ibdata1")?, writer.entry("db/t.ibd")?);
+/// a.write_all(b"page")?;
+/// b.write_all(b"row")?;
+/// b.finish()?;
+/// a.finish()?;
+/// let stream = writer.finish()?;
+/// # assert!(stream.starts_with(b"XBSTCK01"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct StreamWriter<W: Write> {
+    shared: Arc<Mutex<Shared<W>>>,
+    chunk_size: usize,
+    dialect: Dialect,
+}
+
+#[derive(Debug)]
+struct Shared<W> {
+    sink: Option<W>,
+    members: Members,
+    /// Set when the sink failed: nothing more can be written behind half a chunk.
+    failed: bool,
+    stream_bytes: u64,
+}
+
+impl<W: Write> StreamWriter<W> {
+    /// Writes into `sink`. Nothing is written until the first chunk is full.
+    pub fn new(format: Format, sink: W) -> Self {
+        let Format::Xbstream = format;
+        Self {
+            shared: Arc::new(Mutex::new(Shared {
+                sink: Some(sink),
+                members: Members::default(),
+                failed: false,
+                stream_bytes: 0,
+            })),
+            chunk_size: limits::CHUNK_SIZE,
+            dialect: Dialect::Common,
+        }
+    }
+
+    /// Payload bytes of a chunk, 64 KiB to 64 MiB, for entries made from now on.
+    pub fn chunk_size(mut self, bytes: usize) -> Result<Self> {
+        limits::check_chunk_size(bytes)?;
+        self.chunk_size = bytes;
+        Ok(self)
+    }
+
+    /// Whether holes travel as sparse chunks, which only Percona's readers and xbkit take, for
+    /// entries made from now on.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Begins a member.
+    ///
+    /// # Errors
+    /// `UnsafePath` or `InvalidArgument` for a path no reader takes, `Exists` if a member has it
+    /// already, `InvalidState` after the sink failed.
+    pub fn entry(&self, path: impl AsRef<Path>) -> Result<EntryWriter<W>> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = MemberPath::new(path.as_ref().as_os_str().as_bytes())?;
+        let mut end = Vec::new();
+        append_end(&mut end, path.as_bytes())?;
+        let mut shared = self.shared.lock();
+        shared.check()?;
+        if shared.members.get(path.as_bytes()).is_some()
+            || shared.members.is_closed(path.as_bytes())
+        {
+            let message = "the stream holds a member of this name already";
+            return Err(Error::new(ErrorKind::Exists, message).at_path(path));
+        }
+        shared.members.open(path.as_bytes(), false)?;
+        drop(shared);
+        Ok(EntryWriter {
+            shared: Arc::clone(&self.shared),
+            path,
+            end,
+            chunk_size: self.chunk_size,
+            dialect: self.dialect,
+            payload: Vec::new(),
+            runs: Vec::new(),
+            chunk_offset: 0,
+            offset: 0,
+        })
+    }
+
+    /// Stream bytes given to the sink so far.
+    pub fn stream_bytes(&self) -> u64 {
+        self.shared.lock().stream_bytes
+    }
+
+    /// Ends the stream, flushes the sink and gives it back.
+    ///
+    /// # Errors
+    /// `InvalidState` if an entry was not finished or the sink failed before.
+    pub fn finish(self) -> Result<W> {
+        let mut shared = self.shared.lock();
+        shared.check()?;
+        if let (Some(path), count) = shared.members.first_open() {
+            let message = format!("{count} entries are not finished, this one first");
+            return Err(Error::new(ErrorKind::InvalidState, message).at_path(path));
+        }
+        let mut sink = shared.sink.take().ok_or_else(finished)?;
+        sink.flush().map_err(sink_error)?;
+        Ok(sink)
+    }
+}
+
+impl<W: Write> Shared<W> {
+    fn check(&self) -> Result<()> {
+        match (&self.sink, self.failed) {
+            (Some(_), false) => Ok(()),
+            (None, _) => Err(finished()),
+            (_, true) => Err(Error::new(ErrorKind::InvalidState, "the sink failed before")),
+        }
+    }
+
+    fn write(&mut self, pieces: &[&[u8]]) -> Result<()> {
+        self.check()?;
+        let Some(sink) = &mut self.sink else { return Err(finished()) };
+        self.failed = true;
+        for piece in pieces {
+            sink.write_all(piece).map_err(sink_error)?;
+            self.stream_bytes += piece.len() as u64;
+        }
+        self.failed = false;
+        Ok(())
+    }
+}
+
+/// Writes one member. Bytes come in order; [`EntryWriter::hole`] skips zeros.
+///
+/// Dropping it unfinished makes [`StreamWriter::finish`] fail.
+///
+/// # Thread safety
+/// Different entries of one writer may be used on different threads at once.
+#[derive(Debug)]
+#[must_use = "an entry that is not finished spoils its stream"]
+pub struct EntryWriter<W: Write> {
+    shared: Arc<Mutex<Shared<W>>>,
+    path: MemberPath,
+    /// The member's last chunk, made first so that a bad path fails early.
+    end: Vec<u8>,
+    chunk_size: usize,
+    dialect: Dialect,
+    /// Data of the chunk being collected.
+    payload: Vec<u8>,
+    /// Its sparse map, if it has a hole.
+    runs: Vec<SparseRun>,
+    /// Where in the member the chunk begins.
+    chunk_offset: u64,
+    /// Where in the member the next byte goes.
+    offset: u64,
+}
+
+impl<W: Write> EntryWriter<W> {
+    /// The member's path, normalised.
+    pub fn path(&self) -> &Path {
+        self.path.as_path()
+    }
+
+    /// Bytes written so far, holes included.
+    pub fn size(&self) -> u64 {
+        self.offset
+    }
+
+    /// Appends `len` zero bytes. In Percona's dialect they take no space in the stream.
+    pub fn hole(&mut self, len: u64) -> Result<()> {
+        self.check_size(len)?;
+        match self.dialect {
+            Dialect::Common => {
+                let zeros = vec![0; self.chunk_size];
+                let mut left = len;
+                while left > 0 {
+                    let count = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+                    self.append(zeros.get(..count).unwrap_or_default())?;
+                    left -= count as u64;
+                }
+            }
+            Dialect::Percona => {
+                let mut left = len;
+                while left > 0 {
+                    let skip = u32::try_from(left).unwrap_or(u32::MAX);
+                    self.begin_runs();
+                    self.runs.push(SparseRun { skip, len: 0 });
+                    self.offset += u64::from(skip);
+                    left -= u64::from(skip);
+                    if self.runs.len() >= 1024 {
+                        self.flush_chunk()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the member.
+    pub fn finish(mut self) -> Result<()> {
+        self.flush_chunk()?;
+        let mut shared = self.shared.lock();
+        shared.write(&[&self.end])?;
+        shared.members.close(self.path.as_bytes());
+        Ok(())
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let room = self.chunk_size.saturating_sub(self.payload.len());
+            if self.payload.is_empty() && self.runs.is_empty() && bytes.len() >= self.chunk_size {
+                // A whole chunk at once needs no copy.
+                let (chunk, rest) = bytes.split_at(self.chunk_size);
+                self.send_payload(chunk)?;
+                self.offset += chunk.len() as u64;
+                self.chunk_offset = self.offset;
+                bytes = rest;
+                continue;
+            }
+            let (piece, rest) = bytes.split_at(room.min(bytes.len()));
+            self.payload.extend_from_slice(piece);
+            if let Some(run) = self.runs.last_mut() {
+                // Below the chunk size, which is at most 64 MiB.
+                run.len += u32::try_from(piece.len()).unwrap_or(0);
+            }
+            self.offset += piece.len() as u64;
+            bytes = rest;
+            if self.payload.len() >= self.chunk_size {
+                self.flush_chunk()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Describes the data collected so far by a run, so that a hole can follow it.
+    fn begin_runs(&mut self) {
+        if self.runs.is_empty() && !self.payload.is_empty() {
+            let len = u32::try_from(self.payload.len()).unwrap_or(0); // at most 64 MiB
+            self.runs.push(SparseRun { skip: 0, len });
+        }
+    }
+
+    fn flush_chunk(&mut self) -> Result<()> {
+        let payload = std::mem::take(&mut self.payload);
+        if !self.runs.is_empty() {
+            let mut header = Vec::new();
+            append_sparse_header(
+                &mut header,
+                self.path.as_bytes(),
+                self.chunk_offset,
+                &self.runs,
+                &payload,
+            )?;
+            self.shared.lock().write(&[&header, &payload])?;
+            self.runs.clear();
+        } else if !payload.is_empty() {
+            self.send_payload(&payload)?;
+        }
+        self.chunk_offset = self.offset;
+        self.payload = payload;
+        self.payload.clear();
+        Ok(())
+    }
+
+    fn send_payload(&self, payload: &[u8]) -> Result<()> {
+        let mut header = Vec::with_capacity(64 + self.path.as_bytes().len());
+        append_payload_header(
+            &mut header,
+            self.path.as_bytes(),
+            self.chunk_offset,
+            payload.len() as u64,
+            crc32(payload),
+            false,
+        )?;
+        self.shared.lock().write(&[&header, payload])
+    }
+
+    fn check_size(&self, more: u64) -> Result<()> {
+        match self.offset.checked_add(more) {
+            Some(end) if end <= limits::MEMBER_SIZE => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Limit,
+                format!("{more} bytes behind {} exceed limit {}", self.offset, limits::MEMBER_SIZE),
+            )
+            .at_path(&self.path)),
+        }
+    }
+}
+
+impl<W: Write> Write for EntryWriter<W> {
+    /// Takes all of `bytes`. Errors carry an [`Error`].
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check_size(bytes.len() as u64)?;
+        self.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// Does nothing: chunks are handed over when they are full, and at the end.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn finished() -> Error {
+    Error::new(ErrorKind::InvalidState, "the stream was finished before")
+}
+
+fn sink_error(error: io::Error) -> Error {
+    Error::io(ErrorKind::Sink, "writing the stream", error)
+}
