@@ -1,7 +1,9 @@
 //! Physical backups of MySQL and MariaDB as streams.
 
+pub mod backup;
 pub mod cancel;
 mod codec;
+pub mod create;
 pub mod error;
 pub mod event;
 pub mod extract;
@@ -13,7 +15,9 @@ mod pipeline;
 pub mod stream;
 mod sys;
 
+pub use backup::Backup;
 pub use cancel::CancelToken;
+pub use create::{ChangedFiles, Create, CreateReport};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
 pub use extract::{Extract, ExtractReport};

@@ -87,18 +87,15 @@ impl Unpack<'_, '_, '_> {
     fn apply(&mut self, item: Item<'_>, writer: &mut MemberWriter<'_>) -> Result<()> {
         match item {
             Item::Open { id, path, rewrite } => {
-                if self.begins(id, &path, rewrite)? {
-                    writer.open(id, path)?;
-                }
+                let wanted = self.begins(id, &path, rewrite)?;
+                return if wanted { writer.open(id, path) } else { Ok(()) };
             }
             Item::Data { id, offset, bytes } if self.is_wanted(id) => {
-                writer.write(id, offset, bytes)?
+                writer.write(id, offset, bytes)?;
             }
-            Item::Close { id, path, size } => {
-                if self.ends(id, size) {
-                    writer.close(id, size)?;
-                    self.pulse.member(path.as_path(), size)?;
-                }
+            Item::Close { id, path, size } if self.ends(id, size) => {
+                writer.close(id, size)?;
+                self.pulse.member(path.as_path(), size)?;
             }
             Item::Rename { from, to, replaces } => self.rename(&from, &to, replaces)?,
             Item::Remove { path } => self.remove(&path)?,
@@ -154,10 +151,8 @@ impl Unpack<'_, '_, '_> {
                     workers.add(id, Op::Open { id, path });
                 }
             }
-            Item::Close { id, path, size } => {
-                if self.ends(id, size) {
-                    workers.add(id, Op::Close { id, path, size });
-                }
+            Item::Close { id, path, size } if self.ends(id, size) => {
+                workers.add(id, Op::Close { id, path, size });
             }
             Item::Rename { from, to, replaces } => {
                 workers.barrier(self.pulse)?;

@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::root::Root;
 use super::writer::MemberWriter;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::member::{MemberId, MemberPath};
 use crate::io::pulse::{Pulse, TICK};
 use crate::pipeline::queue::{Popped, Queue};
@@ -110,7 +110,7 @@ impl Workers {
             workers.batches.push(Vec::new());
             let writer = MemberWriter::new(root, open_files / count);
             spawn_worker(scope, &format!("xbkit-write-{number}"), move || {
-                work(&jobs, writer, &shared)
+                work(&jobs, writer, &shared);
             })?;
         }
         Ok(workers)

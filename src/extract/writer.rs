@@ -62,14 +62,13 @@ impl<'r> MemberWriter<'r> {
             self.make_room()?;
         }
         let Some(member) = self.members.get_mut(&id) else { return Err(unknown(id)) };
-        let file = match &member.file {
-            Some(file) => file,
-            None => {
-                let identity = member.identity.ok_or_else(|| unknown(id))?;
-                self.open_files += 1;
-                self.clock.push_back(id);
-                member.file.insert(self.root.reopen(&member.path, identity)?)
-            }
+        let file = if let Some(file) = &member.file {
+            file
+        } else {
+            let identity = member.identity.ok_or_else(|| unknown(id))?;
+            self.open_files += 1;
+            self.clock.push_back(id);
+            member.file.insert(self.root.reopen(&member.path, identity)?)
         };
         member.used = true;
         let end = &mut member.end;

@@ -6,7 +6,7 @@
 //! | flags | page size | page compression |
 //! |---|---|---|
 //! | bit 4 set: MariaDB `full_crc32` | `512 << (bits 0..3)` | bits 5..7: an algorithm |
-//! | else: MariaDB before, MySQL | bits 6..9: `512 << s`, 0 is 16384; bits 1..4: ROW_FORMAT=COMPRESSED, `512 << z` | bit 16 (MariaDB); MySQL marks pages, not spaces |
+//! | else: MariaDB before, MySQL | bits 6..9: `512 << s`, 0 is 16384; bits 1..4: `ROW_FORMAT=COMPRESSED`, `512 << z` | bit 16 (MariaDB); MySQL marks pages, not spaces |
 //!
 //! A page-compressed page holds its data at the front, and a hole for the rest. MySQL marks such
 //! pages with type 14, encrypted ones 16, in bytes 24 and 25.

@@ -97,7 +97,7 @@ impl Read for Decoded<'_> {
 
 fn layer_error(layer: Layer, error: io::Error) -> Error {
     let name = layer.name();
-    if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) {
         read_error(error) // the source's own
     } else if error.kind() == io::ErrorKind::UnexpectedEof {
         Error::new(

@@ -99,10 +99,6 @@ impl<'a> Pulse<'a> {
         self.send(&Event::Log { level: Level::Warning, message })
     }
 
-    pub(crate) fn info(&self, message: &str) -> Result<()> {
-        self.send(&Event::Log { level: Level::Info, message })
-    }
-
     fn send(&self, event: &Event<'_>) -> Result<()> {
         // An observer that calls back into its own job finds it busy; it cannot, as the job
         // borrows everything it could call with.

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::file::Identity;
 use super::{cvt, file};
 
 /// Set once the kernel refused `openat2` (before Linux 5.6, or under a filter such as valgrind's).
@@ -314,35 +315,60 @@ pub(crate) fn make_all(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 /// A directory entry met while walking a tree that the user named.
+#[derive(Debug)]
 pub(crate) struct WalkEntry {
     pub(crate) name: OsString,
-    pub(crate) kind: EntryType,
+    pub(crate) kind: WalkKind,
 }
 
-/// The entries of a directory the user named, sorted by name, symlinks resolved.
-///
-/// A dangling symlink is `Symlink`.
+/// What an entry is, symlinks resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WalkKind {
+    File {
+        size: u64,
+    },
+    Directory {
+        identity: Identity,
+    },
+    Socket,
+    /// A symlink to nowhere.
+    Dangling,
+    /// A FIFO or a device.
+    Other,
+}
+
+/// The entries of a directory the user named, sorted by name.
 pub(crate) fn list_resolved(path: &Path) -> io::Result<Vec<WalkEntry>> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let kind = match std::fs::metadata(entry.path()) {
-            Ok(meta) if meta.is_file() => EntryType::File,
-            Ok(meta) if meta.is_dir() => EntryType::Directory,
-            Ok(_) => EntryType::Other,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Gone since it was listed, or a symlink to nowhere.
-                match std::fs::symlink_metadata(entry.path()) {
-                    Ok(_) => EntryType::Symlink,
-                    Err(_) => continue,
-                }
+            Ok(meta) if meta.is_file() => WalkKind::File { size: meta.len() },
+            Ok(meta) if meta.is_dir() => {
+                WalkKind::Directory { identity: Identity { device: meta.dev(), inode: meta.ino() } }
             }
+            Ok(meta) if meta.file_type().is_socket() => WalkKind::Socket,
+            Ok(_) => WalkKind::Other,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => WalkKind::Dangling,
             Err(error) => return Err(error),
         };
         entries.push(WalkEntry { name: entry.file_name(), kind });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
+}
+
+/// Whether a name leads to anything.
+pub(crate) fn exists(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok()
+}
+
+/// Whether two names lead to one file or directory. False if either leads nowhere.
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    matches!((identity(a), identity(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Descriptors that carry a stream: what they are, waiting for them, and one read or write.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use super::{cvt, retry};
@@ -176,11 +176,6 @@ impl SigpipeMask {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
         }
     }
-}
-
-/// A second descriptor for the same open file description, closed on exec.
-pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    fd.as_fd().try_clone_to_owned()
 }
 
 /// How many descriptors this process may have open.

@@ -39,7 +39,6 @@ pub(crate) struct FileFacts {
     pub(crate) is_regular: bool,
     /// Bytes that occupy disk space; less than the size where there are holes.
     pub(crate) allocated: u64,
-    pub(crate) block_size: u64,
 }
 
 /// Facts of an open file.
@@ -55,7 +54,6 @@ pub(crate) fn facts(fd: impl AsFd) -> io::Result<FileFacts> {
         },
         is_regular: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
         allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
-        block_size: u64::try_from(stat.st_blksize).unwrap_or(4096).max(512),
     })
 }
 
@@ -129,12 +127,6 @@ pub(crate) fn sync_filesystem(fd: BorrowedFd<'_>) -> io::Result<()> {
     cvt(unsafe { libc::syncfs(fd.as_raw_fd()) }).map(drop)
 }
 
-/// Whether a descriptor is a terminal.
-pub(crate) fn is_terminal(fd: BorrowedFd<'_>) -> bool {
-    use std::io::IsTerminal;
-    fd.is_terminal()
-}
-
 /// Bytes between a regular file's position and its end; `None` for what is no regular file.
 pub(crate) fn remaining(fd: BorrowedFd<'_>) -> Option<u64> {
     let stat = stat(fd).ok()?;
@@ -144,4 +136,23 @@ pub(crate) fn remaining(fd: BorrowedFd<'_>) -> Option<u64> {
     // SAFETY: no pointers are passed, and the position is not moved.
     let at = unsafe { libc::lseek(fd.as_raw_fd(), 0, libc::SEEK_CUR) };
     u64::try_from(stat.st_size.checked_sub(at)?).ok()
+}
+
+/// The size of the file a name leads to; `None` if it leads nowhere.
+pub(crate) fn size_of(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|meta| meta.len())
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    open_read(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("longer than {limit} bytes"),
+        ));
+    }
+    Ok(bytes)
 }

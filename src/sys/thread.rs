@@ -27,8 +27,3 @@ fn block_signals() {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
     }
 }
-
-/// Processors this process may use; 1 if the system does not say.
-pub(crate) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}

@@ -1,0 +1,185 @@
+//! What of a data directory goes into a cold backup, and under which names.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::Backup;
+use crate::create::run::{Content, Task};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::MemberPath;
+use crate::sys::dir::{self, WalkKind};
+use crate::sys::file::{self, Identity};
+
+/// Longest `.isl` file: it holds one path.
+const MAX_ISL: usize = 4096 + 2;
+
+/// Everything to be copied: the system tablespace first, the rest by name.
+pub(super) fn plan(backup: &Backup) -> Result<Vec<Task>> {
+    let mut plan =
+        Plan { datadir: &backup.datadir, tasks: Vec::new(), outside: 0, above: Vec::new() };
+    plan.system_tablespace(backup)?;
+    for (dir, prefixes) in [
+        (backup.undo_dir.as_deref(), &["undo"][..]),
+        (backup.log_dir.as_deref(), &["ib_logfile", "#innodb_redo"]),
+        (backup.aria_log_dir.as_deref(), &["aria_log"]),
+    ] {
+        if let Some(dir) = dir.filter(|dir| !dir::is_same(dir, &backup.datadir)) {
+            plan.named(dir, prefixes)?;
+        }
+    }
+    plan.outside = plan.tasks.len();
+    plan.walk(&backup.datadir, b"")?;
+    Ok(plan.tasks)
+}
+
+struct Plan<'b> {
+    datadir: &'b Path,
+    tasks: Vec<Task>,
+    /// How many tasks there were before the data directory was walked.
+    outside: usize,
+    /// The directories around the one being walked, to notice symlinks that lead in a circle.
+    above: Vec<Identity>,
+}
+
+impl Plan<'_> {
+    fn system_tablespace(&mut self, backup: &Backup) -> Result<()> {
+        for name in &backup.system_files {
+            let path = backup.home().join(name);
+            let base = name.file_name().unwrap_or(name.as_os_str());
+            self.add(base.as_bytes(), path, None)?;
+        }
+        if !dir::is_same(backup.home(), &backup.datadir) {
+            self.named(backup.home(), &["ibdata"])?;
+        }
+        Ok(())
+    }
+
+    /// Adds the entries of a directory outside the data directory whose names begin so.
+    fn named(&mut self, dir: &Path, prefixes: &[&str]) -> Result<()> {
+        for entry in list(dir)? {
+            let name = entry.name.as_bytes();
+            if prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
+                self.entry(dir, name, &entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what is in `dir`, which is `prefix` in the stream. Gives whether that was anything.
+    fn walk(&mut self, dir: &Path, prefix: &[u8]) -> Result<bool> {
+        let before = self.tasks.len();
+        for entry in list(dir)? {
+            let name = entry.name.as_bytes();
+            let member =
+                if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() };
+            self.entry(dir, &member, &entry)?;
+        }
+        Ok(self.tasks.len() > before)
+    }
+
+    fn entry(&mut self, dir: &Path, member: &[u8], entry: &dir::WalkEntry) -> Result<()> {
+        let path = dir.join(&entry.name);
+        let top = !member.contains(&b'/');
+        let refuse =
+            |what: &'static str| Err(Error::new(ErrorKind::Unsupported, what).at_path(&path));
+        match entry.kind {
+            _ if top && is_unfinished_mark(member) => Err(Error::new(
+                ErrorKind::InvalidState,
+                "an extraction into this directory did not finish, so it holds no whole backup",
+            )
+            .at_path(&path)),
+            _ if is_left_out(member, top) => Ok(()),
+            WalkKind::File { .. } if member.ends_with(b".isl") => self.link_file(member, &path),
+            WalkKind::File { size } => self.add(member, path, Some(size)),
+            WalkKind::Directory { identity } => {
+                if self.above.contains(&identity) {
+                    return refuse("symlinks lead in a circle here");
+                }
+                self.above.push(identity);
+                let any = self.walk(&path, member)?;
+                self.above.pop();
+                // A stream has no directories; XtraBackup keeps an empty database the same way.
+                if !any && top && !member.starts_with(b"#") && !member.starts_with(b".") {
+                    let db_opt = MemberPath::new(&[member, b"/db.opt"].concat())?;
+                    self.tasks.push(Task { member: db_opt, content: Content::Bytes(Vec::new()) });
+                }
+                Ok(())
+            }
+            WalkKind::Socket => Ok(()),
+            WalkKind::Dangling => {
+                Err(Error::new(ErrorKind::NotFound, "a symlink that leads nowhere")
+                    .at_path(&path)
+                    .hint("mount what it leads to, or remove it"))
+            }
+            WalkKind::Other => refuse("neither a file nor a directory, so it cannot be backed up"),
+        }
+    }
+
+    /// Adds the tablespace that an `.isl` file names, in its place.
+    fn link_file(&mut self, member: &[u8], path: &Path) -> Result<()> {
+        let link = file::read_small(path, MAX_ISL).map_err(|error| {
+            Error::io(ErrorKind::Source, "reading the link file", error).at_path(path)
+        })?;
+        let target = self.datadir.join(OsStr::from_bytes(link.trim_ascii_end()));
+        let stem = member.strip_suffix(b".isl").unwrap_or(member);
+        let local = path.with_extension("ibd");
+        if dir::exists(&local) && !dir::is_same(&local, &target) {
+            return Err(Error::new(
+                ErrorKind::Exists,
+                "this file and the one that its .isl names both exist, and only the server knows \
+                 which one is the table",
+            )
+            .at_path(local)
+            .hint("remove the stale one"));
+        }
+        if dir::exists(&local) {
+            return Ok(()); // walked like any other
+        }
+        self.add(&[stem, b".ibd"].concat(), target, None)
+    }
+
+    /// Adds a file, unless it was found by its own option before.
+    fn add(&mut self, member: &[u8], path: PathBuf, size: Option<u64>) -> Result<()> {
+        let member = MemberPath::new(member)?;
+        let known = self.tasks.iter().take(self.outside).any(|task| {
+            matches!(&task.content, Content::File { path: other, .. }
+                if task.member == member && dir::is_same(other, &path))
+        });
+        if !known {
+            let size = size.or_else(|| file::size_of(&path));
+            self.tasks.push(Task { member, content: Content::File { path, size } });
+        }
+        Ok(())
+    }
+}
+
+fn list(dir: &Path) -> Result<Vec<dir::WalkEntry>> {
+    dir::list_resolved(dir)
+        .map_err(|error| Error::io(ErrorKind::Source, "listing the directory", error).at_path(dir))
+}
+
+fn is_unfinished_mark(name: &[u8]) -> bool {
+    name == b".xbkit-partial" || name == b".xbkit-incomplete"
+}
+
+/// What a copy is better without.
+fn is_left_out(member: &[u8], top: bool) -> bool {
+    if member.ends_with(b".pid") || member.ends_with(b".sock.lock") {
+        return true;
+    }
+    if !top {
+        return false;
+    }
+    let of_backup = |stem: &[u8]| {
+        member.starts_with(stem)
+            && (member.ends_with(b"_checkpoints") || member.ends_with(b"_info"))
+    };
+    // Temporary tablespaces and files, which servers make anew when they start.
+    member.starts_with(b"ibtmp")
+        || matches!(member, b"#innodb_temp" | b"#binlog_cache_files" | b"lost+found")
+        // What this directory was restored from is not what it is now.
+        || member == b"xbkit_manifest.json"
+        || of_backup(b"xtrabackup_")
+        || of_backup(b"mariadb_backup_")
+}

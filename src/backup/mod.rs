@@ -1,0 +1,145 @@
+//! Backing up a data directory.
+//!
+//! This version takes *cold* backups: of a directory that no server uses. The system tablespace
+//! stays locked throughout, so a server that runs is noticed at once, and one that is started
+//! meanwhile refuses to. The copy is what the server left: after a clean shutdown it starts as it
+//! is, after a crash the real server recovers from the redo log in it.
+
+mod datadir;
+mod lock;
+
+use std::io::Write;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use crate::cancel::CancelToken;
+use crate::create::run::stream;
+use crate::create::{CreateReport, StreamOptions};
+use crate::error::Result;
+use crate::event::Observer;
+use crate::format::xbstream::Dialect;
+use crate::io::pulse::Pulse;
+use crate::io::sink::Sink;
+
+/// A job that streams the data directory of a stopped server.
+///
+/// Everything is copied but `ibtmp*`, `#innodb_temp`, `#binlog_cache_files`, `*.pid`, sockets,
+/// `lost+found`, and what an earlier restore left of its own (`*_checkpoints`, `*_info`).
+/// Symlinks are followed, tablespaces elsewhere (`.isl`) are stored as `db/t.ibd`, and an empty
+/// database gets an empty `db.opt`, as a stream holds no directories.
+///
+/// Memory: as [`crate::Create`].
+#[derive(Clone, Debug)]
+pub struct Backup {
+    datadir: PathBuf,
+    data_home: Option<PathBuf>,
+    system_files: Vec<PathBuf>,
+    undo_dir: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    aria_log_dir: Option<PathBuf>,
+    options: StreamOptions,
+}
+
+impl Backup {
+    /// Backs up this data directory, whose server is stopped.
+    pub fn of_datadir(datadir: impl AsRef<Path>) -> Self {
+        Self {
+            datadir: datadir.as_ref().to_owned(),
+            data_home: None,
+            system_files: vec![PathBuf::from("ibdata1")],
+            undo_dir: None,
+            log_dir: None,
+            aria_log_dir: None,
+            options: StreamOptions::default(),
+        }
+    }
+
+    /// Where the system tablespace is, if not in the data directory: `innodb_data_home_dir`.
+    pub fn data_home(mut self, dir: impl AsRef<Path>) -> Self {
+        self.data_home = Some(self.datadir.join(dir));
+        self
+    }
+
+    /// The files of the system tablespace, as `innodb_data_file_path` names them, without sizes.
+    /// `ibdata1` unless set; further `ibdata*` beside the first are found by themselves.
+    pub fn system_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.system_files = files.into_iter().collect();
+        self
+    }
+
+    /// Where undo tablespaces are, if not in the data directory: `innodb_undo_directory`.
+    pub fn undo_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.undo_dir = Some(self.datadir.join(dir));
+        self
+    }
+
+    /// Where the redo log is, if not in the data directory: `innodb_log_group_home_dir`.
+    pub fn log_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.log_dir = Some(self.datadir.join(dir));
+        self
+    }
+
+    /// Where Aria's log is, if not in the data directory: `aria_log_dir_path`.
+    pub fn aria_log_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.aria_log_dir = Some(self.datadir.join(dir));
+        self
+    }
+
+    /// Reads on so many threads, 1 to 256.
+    pub fn parallel(mut self, threads: usize) -> Self {
+        self.options.parallel = threads;
+        self
+    }
+
+    /// Payload bytes of a chunk, 64 KiB to 64 MiB.
+    pub fn chunk_size(mut self, bytes: usize) -> Self {
+        self.options.chunk_size = bytes;
+        self
+    }
+
+    /// Whether holes of sparse files travel as sparse chunks.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.options.dialect = dialect;
+        self
+    }
+
+    /// Ends the job when the token is set.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.options.cancel = Some(token);
+        self
+    }
+
+    /// Streams the backup into a writer, on the calling thread.
+    ///
+    /// # Errors
+    /// `Locked` if a server uses the directory, `NotFound` if it is none of a server,
+    /// `FileChanged` if anything in it changes meanwhile, and what reading and writing give.
+    /// The stream is then unfinished, and its reader must be told.
+    pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {
+        let pulse = Pulse::new(observer, self.options.cancel.clone());
+        self.run_sink(Sink::from_writer(output, pulse.clone()), &pulse)
+    }
+
+    /// Streams the backup into a descriptor, which is borrowed and keeps its flags.
+    pub fn run_fd(
+        &self,
+        output: BorrowedFd<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<CreateReport> {
+        let pulse = Pulse::new(observer, self.options.cancel.clone());
+        self.run_sink(Sink::from_fd(output, pulse.clone())?, &pulse)
+    }
+
+    fn run_sink(&self, sink: Sink<'_>, pulse: &Pulse<'_>) -> Result<CreateReport> {
+        // Locked before anything is listed, and until the last byte is out.
+        let lock = lock::DatadirLock::take(self)?;
+        let tasks = datadir::plan(self)?;
+        let report = stream(&tasks, &self.options, sink, pulse)?;
+        drop(lock);
+        Ok(report)
+    }
+
+    fn home(&self) -> &Path {
+        self.data_home.as_deref().unwrap_or(&self.datadir)
+    }
+}

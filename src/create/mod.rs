@@ -1,0 +1,170 @@
+//! Streaming files: read in parallel, written as one stream from the calling thread.
+
+pub(crate) mod packer;
+pub(crate) mod run;
+
+use std::io::Write;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Observer;
+use crate::format::member::MemberPath;
+use crate::format::xbstream::Dialect;
+use crate::io::pulse::Pulse;
+use crate::io::sink::Sink;
+use crate::limits;
+use run::{Content, Task};
+
+/// What to do about a file that changed while it was being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangedFiles {
+    /// Fail: the stream stays unfinished.
+    #[default]
+    Refuse,
+    /// Warn, and go on with the bytes that were read.
+    Warn,
+}
+
+/// How a stream of files is made; shared by all jobs that make one.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamOptions {
+    pub(crate) parallel: usize,
+    pub(crate) chunk_size: usize,
+    pub(crate) dialect: Dialect,
+    pub(crate) changed: ChangedFiles,
+    pub(crate) cancel: Option<CancelToken>,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            parallel: 1,
+            chunk_size: limits::CHUNK_SIZE,
+            dialect: Dialect::Common,
+            changed: ChangedFiles::Refuse,
+            cancel: None,
+        }
+    }
+}
+
+impl StreamOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        limits::check_parallel(self.parallel)?;
+        limits::check_chunk_size(self.chunk_size)
+    }
+}
+
+/// A job that streams files.
+///
+/// Memory: `chunk_size` for each of `2 × parallel + 2` buffers, or one buffer if `parallel` is 1.
+#[derive(Clone, Debug, Default)]
+pub struct Create {
+    base: PathBuf,
+    files: Vec<(PathBuf, PathBuf)>,
+    options: StreamOptions,
+}
+
+/// What a job that made a stream did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateReport {
+    /// Members in the stream.
+    pub members: u64,
+    /// Bytes of all members, holes included.
+    pub payload_bytes: u64,
+    /// Bytes of the stream.
+    pub stream_bytes: u64,
+}
+
+impl Create {
+    /// A stream of no files yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens relative names relative to this directory instead of the current one.
+    pub fn base(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.base = dir.into();
+        self
+    }
+
+    /// Adds a regular file; symlinks are followed. Its name in the stream is `path` without `.`
+    /// components, so it must be relative and hold no `..`.
+    pub fn file(self, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        self.file_as(path.clone(), path)
+    }
+
+    /// Adds the regular file `path` under another `name`.
+    pub fn file_as(mut self, name: impl Into<PathBuf>, path: impl Into<PathBuf>) -> Self {
+        self.files.push((name.into(), path.into()));
+        self
+    }
+
+    /// Reads on so many threads, 1 to 256. Each file belongs to one, so members interleave.
+    pub fn parallel(mut self, threads: usize) -> Self {
+        self.options.parallel = threads;
+        self
+    }
+
+    /// Payload bytes of a chunk, 64 KiB to 64 MiB.
+    pub fn chunk_size(mut self, bytes: usize) -> Self {
+        self.options.chunk_size = bytes;
+        self
+    }
+
+    /// Whether holes of sparse files travel as sparse chunks.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.options.dialect = dialect;
+        self
+    }
+
+    /// What to do about a file that changes while it is being read.
+    pub fn changed(mut self, changed: ChangedFiles) -> Self {
+        self.options.changed = changed;
+        self
+    }
+
+    /// Ends the job when the token is set.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.options.cancel = Some(token);
+        self
+    }
+
+    /// Streams into a writer, on the calling thread.
+    pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {
+        let pulse = Pulse::new(observer, self.options.cancel.clone());
+        let sink = Sink::from_writer(output, pulse.clone());
+        run::stream(&self.tasks()?, &self.options, sink, &pulse)
+    }
+
+    /// Streams into a descriptor, which is borrowed and keeps its flags. Pipes and sockets are
+    /// never blocked in, so cancelling takes at most 200 ms.
+    pub fn run_fd(
+        &self,
+        output: BorrowedFd<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<CreateReport> {
+        let pulse = Pulse::new(observer, self.options.cancel.clone());
+        let sink = Sink::from_fd(output, pulse.clone())?;
+        run::stream(&self.tasks()?, &self.options, sink, &pulse)
+    }
+
+    fn tasks(&self) -> Result<Vec<Task>> {
+        use std::os::unix::ffi::OsStrExt;
+        if self.files.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "no files to stream were named"));
+        }
+        let task = |(name, path): &(PathBuf, PathBuf)| {
+            let member = MemberPath::new(name.as_os_str().as_bytes()).map_err(|error| {
+                let what = error.to_string();
+                Error::new(ErrorKind::InvalidArgument, what)
+                    .hint("name files relative to a directory, and give the directory with -C")
+            })?;
+            Ok(Task { member, content: Content::File { path: self.base.join(path), size: None } })
+        };
+        self.files.iter().map(task).collect()
+    }
+}

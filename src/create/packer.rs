@@ -1,0 +1,332 @@
+//! Files to chunks: what one reading thread does.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::ChangedFiles;
+use super::StreamOptions;
+use super::run::{Content, Task};
+use crate::error::{Error, ErrorKind, Result, escape_path};
+use crate::format::member::MemberPath;
+use crate::format::xbstream::{
+    Dialect, HEADER_LEN, SparseRun, append_end, append_sparse_header, crc32, payload_header_len,
+    put_payload_header,
+};
+use crate::limits;
+use crate::sys::file::{self, FileFacts};
+
+/// Room in a parcel beyond one chunk's payload: the longest headers of a payload and an end chunk.
+const HEADERS: usize = 4096;
+
+/// Most runs in a sparse chunk of ours, so that its header fits into [`HEADERS`].
+const MAX_RUNS: usize = 128;
+
+/// Whole chunks on their way to the sink.
+pub(crate) struct Parcel {
+    bytes: Box<[u8]>,
+    filled: usize,
+    /// Members that end in it, and their sizes.
+    pub(super) ended: Vec<(MemberPath, u64)>,
+    /// Files that changed while they were being read.
+    pub(super) changed: Vec<PathBuf>,
+}
+
+impl Parcel {
+    pub(super) fn new(chunk_size: usize) -> Self {
+        Self::reuse(vec![0; chunk_size + HEADERS].into_boxed_slice())
+    }
+
+    pub(super) fn reuse(bytes: Box<[u8]>) -> Self {
+        Self { bytes, filled: 0, ended: Vec::new(), changed: Vec::new() }
+    }
+
+    pub(super) fn chunks(&self) -> &[u8] {
+        self.bytes.get(..self.filled).unwrap_or_default()
+    }
+
+    pub(super) fn into_buffer(self) -> Box<[u8]> {
+        self.bytes
+    }
+
+    fn free(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let room = self.free().get_mut(..bytes.len()).ok_or_else(no_room)?;
+        room.copy_from_slice(bytes);
+        self.filled += bytes.len();
+        Ok(())
+    }
+}
+
+/// Where full parcels go; gives an empty one back.
+pub(super) trait Outlet {
+    fn ship(&mut self, parcel: Parcel) -> Result<Parcel>;
+}
+
+/// Reads files and packs them into parcels.
+pub(super) struct Packer<'o, O: Outlet> {
+    options: &'o StreamOptions,
+    outlet: &'o mut O,
+    /// `None` only after the outlet failed.
+    parcel: Option<Parcel>,
+    scratch: Vec<u8>,
+}
+
+impl<'o, O: Outlet> Packer<'o, O> {
+    pub(super) fn new(options: &'o StreamOptions, outlet: &'o mut O, parcel: Parcel) -> Self {
+        Self { options, outlet, parcel: Some(parcel), scratch: Vec::new() }
+    }
+
+    /// Packs a whole member.
+    pub(super) fn pack(&mut self, task: &Task) -> Result<()> {
+        match &task.content {
+            Content::File { path, .. } => {
+                let result = self.pack_file(&task.member, path);
+                result.map_err(|error| error.at_path(path))
+            }
+            Content::Bytes(bytes) => {
+                let size = bytes.len() as u64;
+                self.reserve(&task.member, size)?;
+                self.pack_chunk(&task.member, 0, |room| {
+                    let len = room.len().min(bytes.len());
+                    room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+                    Ok(len)
+                })?;
+                self.end(&task.member, size)
+            }
+        }
+    }
+
+    /// Ships what is left.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.ship()
+    }
+
+    fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
+        let fail = |error| Error::io(ErrorKind::Source, "opening the file", error);
+        let file = file::open_read(path).map_err(fail)?;
+        let before = file::facts(&file).map_err(fail)?;
+        if !before.is_regular {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "not a regular file, so it cannot be streamed",
+            ));
+        }
+        let size = before.fingerprint.size;
+        self.reserve(member, size)?;
+        let copied = if self.options.dialect == Dialect::Percona && before.allocated < size {
+            self.pack_sparse(member, &file, size)?
+        } else {
+            self.pack_plain(member, &file, size)?
+        };
+        let after = file::facts(&file).map_err(fail)?;
+        self.check_unchanged(path, &before, &after, copied)?;
+        self.end(member, copied)
+    }
+
+    /// Copies `size` bytes, or fewer if the file shrinks meanwhile. Gives their number.
+    fn pack_plain(&mut self, member: &MemberPath, file: &File, size: u64) -> Result<u64> {
+        if size > self.options.chunk_size as u64 {
+            file::advise_sequential(file);
+        }
+        let mut offset = 0;
+        while offset < size {
+            let left = size - offset;
+            self.reserve(member, left)?;
+            let read = self.pack_chunk(member, offset, |room| {
+                let want = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
+                read_full(file, room.get_mut(..want).unwrap_or_default(), offset)
+            })?;
+            if read == 0 {
+                break;
+            }
+            offset += read as u64;
+        }
+        Ok(offset)
+    }
+
+    /// Makes sure that the parcel takes `size` bytes of the member, or a whole chunk if that is
+    /// less, so that big files are cut at multiples of the chunk size and small ones share.
+    fn reserve(&mut self, member: &MemberPath, size: u64) -> Result<()> {
+        let chunk = usize::try_from(size).unwrap_or(usize::MAX).min(self.options.chunk_size);
+        let path = member.as_bytes();
+        let need = payload_header_len(path) + chunk + HEADER_LEN + path.len();
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        if parcel.free().len() < need { self.ship() } else { Ok(()) }
+    }
+
+    /// Packs one chunk of what `read` puts into the room it gets, and gives the length.
+    fn pack_chunk(
+        &mut self,
+        member: &MemberPath,
+        offset: u64,
+        read: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> Result<usize> {
+        let path = member.as_bytes();
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        let (header, room) =
+            parcel.free().split_at_mut_checked(payload_header_len(path)).ok_or_else(no_room)?;
+        let limit = room.len().min(self.options.chunk_size);
+        let room = room.get_mut(..limit).unwrap_or_default();
+        let len = read(room)?;
+        if len == 0 {
+            return Ok(0);
+        }
+        let crc = crc32(room.get(..len).unwrap_or_default());
+        let header_len = put_payload_header(header, path, offset, len as u64, crc)?;
+        parcel.filled += header_len + len;
+        Ok(len)
+    }
+
+    /// Copies a file with holes as sparse chunks. Gives the bytes copied, holes included.
+    fn pack_sparse(&mut self, member: &MemberPath, file: &File, size: u64) -> Result<u64> {
+        let mut payload = std::mem::take(&mut self.scratch);
+        payload.resize(self.options.chunk_size, 0);
+        let mut offset = 0;
+        while offset < size {
+            let chunk = read_sparse(file, offset, size, &mut payload)?;
+            let data = payload.get(..chunk.data).unwrap_or_default();
+            self.ship()?;
+            let mut header = Vec::new();
+            append_sparse_header(&mut header, member.as_bytes(), offset, &chunk.runs, data)?;
+            let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+            parcel.append(&header)?;
+            parcel.append(data)?;
+            offset = chunk.end;
+            if chunk.short {
+                break;
+            }
+        }
+        self.scratch = payload;
+        Ok(offset)
+    }
+
+    fn check_unchanged(
+        &mut self,
+        path: &Path,
+        before: &FileFacts,
+        after: &FileFacts,
+        copied: u64,
+    ) -> Result<()> {
+        if before.fingerprint == after.fingerprint && copied == before.fingerprint.size {
+            return Ok(());
+        }
+        match self.options.changed {
+            ChangedFiles::Warn => {
+                let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+                parcel.changed.push(path.to_owned());
+                Ok(())
+            }
+            ChangedFiles::Refuse => Err(Error::new(
+                ErrorKind::FileChanged,
+                format!(
+                    "the file changed while it was being read: it had {} bytes, now {}",
+                    before.fingerprint.size, after.fingerprint.size
+                ),
+            )
+            .hint("stop what writes to it, and start again")),
+        }
+    }
+
+    fn end(&mut self, member: &MemberPath, size: u64) -> Result<()> {
+        let mut chunk = Vec::with_capacity(HEADER_LEN + member.as_bytes().len());
+        append_end(&mut chunk, member.as_bytes())?;
+        if self.parcel.as_mut().ok_or_else(no_room)?.free().len() < chunk.len() {
+            self.ship()?;
+        }
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        parcel.append(&chunk)?;
+        parcel.ended.push((member.clone(), size));
+        Ok(())
+    }
+
+    fn ship(&mut self) -> Result<()> {
+        let parcel = self.parcel.take().ok_or_else(no_room)?;
+        self.parcel = Some(if parcel.filled == 0 && parcel.changed.is_empty() {
+            parcel
+        } else {
+            self.outlet.ship(parcel)?
+        });
+        Ok(())
+    }
+}
+
+/// A sparse chunk, read.
+struct SparseChunk {
+    runs: Vec<SparseRun>,
+    /// Bytes of payload.
+    data: usize,
+    /// Where in the file the chunk ends.
+    end: u64,
+    /// The file ended before its size.
+    short: bool,
+}
+
+/// Reads from `offset` on until the payload is full, the map is long, or `size` is reached.
+fn read_sparse(file: &File, offset: u64, size: u64, payload: &mut [u8]) -> Result<SparseChunk> {
+    let mut chunk = SparseChunk { runs: Vec::new(), data: 0, end: offset, short: false };
+    while chunk.end < size && chunk.data < payload.len() && chunk.runs.len() < MAX_RUNS {
+        let extent = file::next_data(file, chunk.end).map_err(|error| {
+            Error::io(ErrorKind::Source, "looking for holes", error).at_file(chunk.end)
+        })?;
+        let (start, data_end) = extent.map_or((size, size), |extent| (extent.start, extent.end));
+        // A longer hole goes on in the next round.
+        let skip = u32::try_from(start.min(size) - chunk.end).unwrap_or(u32::MAX);
+        chunk.end += u64::from(skip);
+        let mut len = 0;
+        if chunk.end == start && start < size {
+            let room = payload.get_mut(chunk.data..).unwrap_or_default();
+            let want = usize::try_from(data_end.min(size) - start).unwrap_or(usize::MAX);
+            let want = want.min(room.len());
+            len = read_full(file, room.get_mut(..want).unwrap_or_default(), start)?;
+            chunk.short = len < want;
+        }
+        chunk.runs.push(SparseRun { skip, len: u32::try_from(len).unwrap_or(0) });
+        chunk.data += len;
+        chunk.end += len as u64;
+        if chunk.short {
+            break;
+        }
+    }
+    Ok(chunk)
+}
+
+/// Reads until the room is full or the file ends.
+fn read_full(file: &File, room: &mut [u8], offset: u64) -> Result<usize> {
+    let mut filled = 0;
+    while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
+        match file.read_at(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(Error::io(ErrorKind::Source, "reading the file", error)
+                    .at_file(offset + filled as u64));
+            }
+        }
+    }
+    Ok(filled)
+}
+
+fn no_room() -> Error {
+    Error::new(ErrorKind::Panic, "a chunk did not fit its buffer: this is a bug in xbkit")
+}
+
+/// The warning about a file that changed.
+pub(super) fn changed_warning(path: &Path) -> String {
+    format!("{}: file changed as it was read; the stream holds what was read", escape_path(path))
+}
+
+/// Bytes that a member of `size` bytes takes in a stream without holes.
+pub(super) fn stream_len(member: &MemberPath, size: u64, chunk_size: usize) -> u64 {
+    let path = member.as_bytes();
+    let chunks = size.div_ceil(chunk_size as u64);
+    size + chunks * payload_header_len(path) as u64 + (HEADER_LEN + path.len()) as u64
+}
+
+// The headers of a sparse chunk with the longest path, and of the end chunk behind it.
+const _: () = assert!(HEADERS >= 2 * (HEADER_LEN + limits::XBSTREAM_PATH) + 24 + MAX_RUNS * 8);

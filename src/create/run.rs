@@ -1,0 +1,212 @@
+//! The story of a job that streams files.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::packer::{Outlet, Packer, Parcel, changed_warning, stream_len};
+use super::{CreateReport, StreamOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::MemberPath;
+use crate::format::xbstream::Members;
+use crate::io::pulse::{Pulse, TICK};
+use crate::io::sink::Sink;
+use crate::pipeline::queue::{Popped, Queue};
+use crate::sys::thread::spawn_worker;
+
+/// A member to be streamed.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) member: MemberPath,
+    pub(crate) content: Content,
+}
+
+/// Where its bytes are.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// In a file; its size where it is known already, for the progress.
+    File { path: PathBuf, size: Option<u64> },
+    /// Here; at most a chunk.
+    Bytes(Vec<u8>),
+}
+
+/// Streams all tasks into `sink`.
+pub(crate) fn stream(
+    tasks: &[Task],
+    options: &StreamOptions,
+    sink: Sink<'_>,
+    pulse: &Pulse<'_>,
+) -> Result<CreateReport> {
+    options.check()?;
+    check_names(tasks)?;
+    if let Some(total) = total(tasks, options.chunk_size) {
+        pulse.set_total(total);
+    }
+    let mut pump = Pump { sink, pulse, report: CreateReport::default() };
+    if options.parallel == 1 {
+        let mut packer = Packer::new(options, &mut pump, Parcel::new(options.chunk_size));
+        tasks.iter().try_for_each(|task| packer.pack(task))?;
+        packer.finish()?;
+    } else {
+        on_workers(tasks, options, &mut pump)?;
+    }
+    pump.sink.flush()?;
+    pump.report.stream_bytes = pulse.progress().stream_bytes;
+    pulse.last_progress()?;
+    Ok(pump.report)
+}
+
+/// Two members of one name make a stream that no reader takes.
+fn check_names(tasks: &[Task]) -> Result<()> {
+    let mut members = Members::default();
+    for task in tasks {
+        let name = task.member.as_bytes();
+        if members.is_closed(name) {
+            let message = "two files would have this name in the stream";
+            return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(&task.member));
+        }
+        members.note_closed(name);
+    }
+    Ok(())
+}
+
+fn total(tasks: &[Task], chunk_size: usize) -> Option<u64> {
+    tasks
+        .iter()
+        .map(|task| {
+            let size = match &task.content {
+                Content::File { size, .. } => (*size)?,
+                Content::Bytes(bytes) => bytes.len() as u64,
+            };
+            Some(stream_len(&task.member, size, chunk_size))
+        })
+        .sum()
+}
+
+/// The calling thread's part: everything goes through it into the sink.
+struct Pump<'s, 'p, 'a> {
+    sink: Sink<'s>,
+    pulse: &'p Pulse<'a>,
+    report: CreateReport,
+}
+
+impl Pump<'_, '_, '_> {
+    fn send(&mut self, parcel: Parcel) -> Result<Box<[u8]>> {
+        self.sink.write_all(parcel.chunks())?;
+        for path in &parcel.changed {
+            self.pulse.warn(&changed_warning(path))?;
+        }
+        for (path, size) in &parcel.ended {
+            self.report.members += 1;
+            self.report.payload_bytes += size;
+            self.pulse.member(path.as_path(), *size)?;
+        }
+        Ok(parcel.into_buffer())
+    }
+}
+
+/// With one thread, it reads and writes in turn.
+impl Outlet for Pump<'_, '_, '_> {
+    fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
+        self.send(parcel).map(Parcel::reuse)
+    }
+}
+
+/// What readers and the calling thread share.
+struct Shared<'t> {
+    tasks: &'t [Task],
+    next: AtomicUsize,
+    full: Queue<Parcel>,
+    empty: Queue<Box<[u8]>>,
+    error: Mutex<Option<Error>>,
+    readers: AtomicUsize,
+}
+
+impl Shared<'_> {
+    /// Ends all waits; parcels that are full can still be sent.
+    fn stop(&self) {
+        self.full.close();
+        self.empty.close();
+    }
+}
+
+/// A reader's way to the calling thread.
+struct ToPump<'s, 't>(&'s Shared<'t>);
+
+impl Outlet for ToPump<'_, '_> {
+    fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
+        self.0.full.push(parcel).map_err(|_| stopped())?;
+        self.0.empty.pop().map(Parcel::reuse).ok_or_else(stopped)
+    }
+}
+
+fn on_workers(tasks: &[Task], options: &StreamOptions, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
+    let buffers = 2 * options.parallel + 2;
+    let shared = Shared {
+        tasks,
+        next: AtomicUsize::new(0),
+        full: Queue::new(buffers),
+        empty: Queue::new(buffers),
+        error: Mutex::new(None),
+        readers: AtomicUsize::new(options.parallel),
+    };
+    for _ in options.parallel..buffers {
+        let _ = shared.empty.push(Parcel::new(options.chunk_size).into_buffer());
+    }
+    std::thread::scope(|scope| {
+        let result = (0..options.parallel)
+            .try_for_each(|number| {
+                let shared = &shared;
+                spawn_worker(scope, &format!("xbkit-read-{number}"), move || read(shared, options))
+                    .map(drop)
+            })
+            .and_then(|()| drain(&shared, pump));
+        // Whatever ended this, the readers end too.
+        shared.stop();
+        result
+    })
+}
+
+/// Sends parcels until the last reader is done or one failed.
+fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
+    loop {
+        match shared.full.pop_timeout(TICK) {
+            Popped::Item(parcel) => {
+                let buffer = pump.send(parcel)?;
+                let _ = shared.empty.push(buffer);
+            }
+            Popped::Timeout => pump.pulse.tick()?,
+            Popped::Closed => return shared.error.lock().take().map_or(Ok(()), Err),
+        }
+        if let Some(error) = shared.error.lock().take() {
+            return Err(error);
+        }
+    }
+}
+
+/// A reader: takes one file after the other, the next that nobody has.
+fn read(shared: &Shared<'_>, options: &StreamOptions) {
+    let pack_all = || {
+        let mut outlet = ToPump(shared);
+        let mut packer = Packer::new(options, &mut outlet, Parcel::new(options.chunk_size));
+        while let Some(task) = shared.tasks.get(shared.next.fetch_add(1, Ordering::Relaxed)) {
+            packer.pack(task)?;
+        }
+        packer.finish()
+    };
+    let result = catch_unwind(AssertUnwindSafe(pack_all));
+    if let Err(error) = result.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
+        shared.error.lock().get_or_insert(error);
+        shared.stop();
+    }
+    if shared.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
+        shared.full.close();
+    }
+}
+
+/// What a reader meets after the job ended otherwise; the reason is reported there.
+fn stopped() -> Error {
+    Error::new(ErrorKind::Cancelled, "the job ended")
+}
