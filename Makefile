@@ -1,0 +1,99 @@
+# GNU make. `make help` lists the targets.
+#
+# Variables: PREFIX and DESTDIR for `install`, SECONDS for `fuzz` and `soak`, CARGO_FLAGS for every
+# cargo command that takes `--locked` or `--offline`, BENCH_FLAGS for `bench`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+CARGO_FLAGS ?=
+BENCH_FLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 300
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+XBKIT := $(TARGET)/release/xbkit
+
+bindir := $(DESTDIR)$(PREFIX)/bin
+mandir := $(DESTDIR)$(PREFIX)/share/man
+bashdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+fishdir := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build-deps
+build-deps:
+	@tests/lib/deps.sh build
+
+.PHONY: build
+build: build-deps ## the release build, target/release/xbkit
+	$(CARGO) build $(CARGO_FLAGS) --release --bin xbkit
+
+.PHONY: test-deps
+test-deps: ## install what the tests need (Debian packages; asks dpkg first)
+	@tests/lib/deps.sh build test
+
+.PHONY: test
+test: test-deps ## all tests, doctests and test scripts, with a summary
+	CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" tests/run.sh
+
+.PHONY: lint
+lint: build-deps ## formatting, clippy and rustdoc; a warning is an error
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(CARGO_FLAGS) --workspace --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CARGO_FLAGS) --workspace --no-deps
+
+.PHONY: demo
+demo: demo-deps build ## back up a real MariaDB data directory, restore it, compare every table
+	XBKIT=$(XBKIT) tests/demo/demo.sh
+
+.PHONY: demo-deps
+demo-deps:
+	@tests/lib/deps.sh build demo
+
+# Each installed part is a target of its own, so that a new one is one line here.
+.PHONY: install
+install: install-bin install-man install-completions ## the program, its names, man pages and completions, below PREFIX
+
+.PHONY: install-bin
+install-bin: build
+	install -d $(bindir)
+	install -m 755 $(XBKIT) $(bindir)/xbkit
+	$(bindir)/xbkit link $(bindir)
+
+.PHONY: install-man
+install-man: install-bin
+	install -d $(mandir)/man1
+	$(bindir)/xbkit man $(mandir)/man1
+
+.PHONY: install-completions
+install-completions: install-bin
+	install -d $(bashdir) $(zshdir) $(fishdir)
+	$(bindir)/xbkit completions bash > $(bashdir)/xbkit
+	$(bindir)/xbkit completions zsh > $(zshdir)/_xbkit
+	$(bindir)/xbkit completions fish > $(fishdir)/xbkit.fish
+
+.PHONY: bench
+bench: bench-deps build ## speed and memory beside mbstream and cat, as a Markdown table
+	tests/bench/bench.py --tool $(XBKIT) $(BENCH_FLAGS)
+
+.PHONY: bench-deps
+bench-deps:
+	@tests/lib/deps.sh build bench
+
+.PHONY: soak
+soak: test-deps build ## tests and demo again and again for SECONDS, with new random seeds
+	CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" XBKIT=$(XBKIT) tests/soak.sh $(SECONDS)
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf tests/fuzz/target
