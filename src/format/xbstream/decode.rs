@@ -390,7 +390,7 @@ impl Decoder {
         match header.body {
             Body::Payload { len, offset, crc } => {
                 self.check_place(&path, offset)?;
-                self.members.advance(&path, end_of(offset, len)?);
+                self.members.advance(&path, offset, end_of(offset, len)?);
                 self.begin_payload(crc, offset);
                 self.state = State::Payload { left: len };
             }
@@ -499,9 +499,10 @@ impl Decoder {
                 format!("sparse map describes {data} bytes of data, but the payload has {payload}"),
             ));
         }
-        let end = end_of(self.chunk.offset, span)?;
+        let begin = self.chunk.offset;
+        let end = end_of(begin, span)?;
         if let Some((_, path)) = &self.chunk.member {
-            self.members.advance(path.as_bytes(), end);
+            self.members.advance(path.as_bytes(), begin, end);
         }
         self.state = State::Run { next: 0 };
         Ok(())
@@ -591,5 +592,23 @@ mod tests {
         assert_eq!(items.len(), 4);
         assert!(items[2].contains("offset: 8") && items[3].contains("size: 10"), "{items:?}");
         assert_eq!(decode_all(&stream, 1).unwrap().len(), 7);
+    }
+
+    fn payload(out: &mut Vec<u8>, path: &[u8], offset: u64, bytes: &[u8]) {
+        let len = bytes.len() as u64;
+        append_payload_header(out, path, offset, len, crc32(bytes), false).unwrap();
+        out.extend_from_slice(bytes);
+    }
+
+    /// `mbstream` 10.11.19 gives 2 bytes for this stream.
+    #[test]
+    fn an_empty_payload_behind_a_seek_adds_nothing() {
+        let mut stream = Vec::new();
+        payload(&mut stream, b"f", 0, b"xy");
+        append_seek(&mut stream, b"f", 100).unwrap();
+        payload(&mut stream, b"f", 100, b"");
+        append_end(&mut stream, b"f").unwrap();
+        let items = decode_all(&stream, stream.len()).unwrap();
+        assert!(items.last().unwrap().contains("size: 2 "), "{items:?}");
     }
 }

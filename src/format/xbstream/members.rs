@@ -38,11 +38,14 @@ impl Members {
         self.open.get(path)
     }
 
-    /// Moves the open member behind `end`, the end of a chunk.
-    pub(crate) fn advance(&mut self, path: &[u8], end: u64) {
+    /// Moves the open member from `begin` behind `end`, the end of a chunk. An empty chunk behind
+    /// a seek adds nothing, as a write of no bytes does not make a file longer.
+    pub(crate) fn advance(&mut self, path: &[u8], begin: u64, end: u64) {
         if let Some(open) = self.open.get_mut(path) {
             open.expected = end;
-            open.size = open.size.max(end);
+            if end > begin {
+                open.size = open.size.max(end);
+            }
         }
     }
 
