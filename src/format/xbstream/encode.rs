@@ -77,6 +77,10 @@ pub fn append_end(out: &mut Vec<u8>, path: &[u8]) -> Result<()> {
 }
 
 /// Appends everything of a Percona sparse chunk but its payload, which must be the runs' bytes.
+///
+/// # Errors
+/// `InvalidArgument` if the runs' lengths do not add up to the payload's or the path is too long,
+/// `Limit` for no run or more than [`limits::SPARSE_MAP_ENTRIES`]. Then `out` is as it was.
 pub fn append_sparse_header(
     out: &mut Vec<u8>,
     path: &[u8],
@@ -97,6 +101,16 @@ pub fn append_sparse_header(
                 ),
             )
         })?;
+    let data: u64 = runs.iter().map(|run| u64::from(run.len)).sum();
+    if data != payload.len() as u64 {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "sparse map describes {data} bytes of data, but the payload has {}",
+                payload.len()
+            ),
+        ));
+    }
     append_header(out, 0, b'S', path)?;
     let mut map = Vec::with_capacity(runs.len() * 8);
     for run in runs {
@@ -123,8 +137,9 @@ pub fn append_seek(out: &mut Vec<u8>, path: &[u8], offset: u64) -> Result<()> {
 
 /// Appends MariaDB's rename chunk.
 pub fn append_rename(out: &mut Vec<u8>, from: &[u8], to: &[u8]) -> Result<()> {
+    let to_len = path_len(to)?;
     append_header(out, 0, b'R', from)?;
-    out.extend_from_slice(&path_len(to)?.to_le_bytes());
+    out.extend_from_slice(&to_len.to_le_bytes());
     out.extend_from_slice(to);
     Ok(())
 }
@@ -197,5 +212,17 @@ mod tests {
         for (len, ok) in [(0, false), (1, true), (511, true), (512, false)] {
             assert_eq!(append_end(&mut Vec::new(), &vec![b'p'; len]).is_ok(), ok, "{len}");
         }
+    }
+
+    #[test]
+    fn a_refused_chunk_leaves_nothing_behind() {
+        let mut out = Vec::new();
+        assert!(append_rename(&mut out, b"a", &[b'p'; 512]).is_err());
+        let run = SparseRun { skip: 5, len: 3 };
+        for payload in [&b"ab"[..], b"abcd"] {
+            let error = append_sparse_header(&mut out, b"s", 0, &[run], payload).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        }
+        assert_eq!(out, b"");
     }
 }
