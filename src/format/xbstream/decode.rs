@@ -30,7 +30,8 @@ pub enum Item<'i> {
         /// The bytes: the last of the input that the step consumed.
         bytes: &'i [u8],
     },
-    /// Bytes of a member that are all zero and need no disk space.
+    /// Bytes of a member that are all zero and need no disk space. No item has covered any of
+    /// them before, so there is nothing to erase.
     Hole {
         /// The member's number.
         id: MemberId,
@@ -397,6 +398,7 @@ impl Decoder {
             Body::Sparse { entries, len, offset, crc } => {
                 check_entries(entries)?;
                 self.check_place(&path, offset)?;
+                self.check_fresh(&path, offset)?;
                 self.begin_payload(crc, offset);
                 self.map.clear();
                 self.state = State::Map { entries, payload: len };
@@ -434,6 +436,21 @@ impl Decoder {
             format!("chunk holds byte {offset} of its member, but byte {expected} is next"),
         )
         .hint("chunks were lost, repeated or reordered; fetch the stream again"))
+    }
+
+    /// Refuses a sparse chunk behind a seek backwards. Percona's writers do not seek and MariaDB's
+    /// write no sparse chunks; would a hole erase what lies there, or keep it? Nobody defined it.
+    fn check_fresh(&self, path: &[u8], offset: u64) -> Result<()> {
+        match self.members.get(path) {
+            Some(open) if offset < open.size => Err(Error::new(
+                ErrorKind::Format,
+                format!(
+                    "sparse chunk at byte {offset} of its member, of which {} bytes are written",
+                    open.size
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn end_of_member<'i>(&mut self) -> Result<Item<'i>> {
@@ -559,7 +576,9 @@ fn bug() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::xbstream::{append_end, append_payload_header, append_seek, crc32};
+    use crate::format::xbstream::{
+        append_end, append_payload_header, append_seek, append_sparse_header, crc32,
+    };
 
     fn decode_all(stream: &[u8], piece: usize) -> Result<Vec<String>> {
         let mut decoder = Decoder::new();
@@ -610,5 +629,20 @@ mod tests {
         append_end(&mut stream, b"f").unwrap();
         let items = decode_all(&stream, stream.len()).unwrap();
         assert!(items.last().unwrap().contains("size: 2 "), "{items:?}");
+    }
+
+    #[test]
+    fn a_sparse_chunk_never_lies_on_written_bytes() {
+        let runs = [SparseRun { skip: 2, len: 1 }];
+        for (seek, refused) in [(3, true), (4, false), (5, false)] {
+            let mut stream = Vec::new();
+            payload(&mut stream, b"f", 0, b"abcd");
+            append_seek(&mut stream, b"f", seek).unwrap();
+            append_sparse_header(&mut stream, b"f", seek, &runs, b"x").unwrap();
+            stream.push(b'x');
+            append_end(&mut stream, b"f").unwrap();
+            let result = decode_all(&stream, stream.len());
+            assert_eq!(result.is_err(), refused, "{seek}: {result:?}");
+        }
     }
 }
