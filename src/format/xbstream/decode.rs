@@ -383,7 +383,7 @@ impl Decoder {
         }
         let path = normalize(header.path)?;
         match header.body {
-            Body::Rename { to } => return self.rename(&path, &normalize(to)?).map(Some),
+            Body::Rename { to } => return self.rename(&path, &normalize(to)?),
             Body::Remove => return self.remove(&path),
             _ => {}
         }
@@ -460,7 +460,9 @@ impl Decoder {
         Ok(Item::Close { id: open.id, path: open.path, size: open.size })
     }
 
-    fn rename<'i>(&mut self, from: &[u8], to: &[u8]) -> Result<Item<'i>> {
+    /// A rename to the same path says nothing. As an item it would be a trap for who renames
+    /// without replacing, since the new path exists.
+    fn rename<'i>(&mut self, from: &[u8], to: &[u8]) -> Result<Option<Item<'i>>> {
         let (from, to) = (MemberPath::new(from)?, MemberPath::new(to)?);
         for path in [&from, &to] {
             if self.members.get(path.as_bytes()).is_some() {
@@ -474,7 +476,7 @@ impl Decoder {
         }
         let replaces = self.members.is_closed(to.as_bytes());
         self.members.note_closed(to.as_bytes());
-        Ok(Item::Rename { from, to, replaces })
+        Ok((from != to).then_some(Item::Rename { from, to, replaces }))
     }
 
     /// A remove of what the stream does not hold says nothing: there is nothing to take back, and
@@ -542,13 +544,14 @@ impl Decoder {
 }
 
 fn check_entries(entries: u32) -> Result<()> {
-    if (1..=limits::SPARSE_MAP_ENTRIES).contains(&entries) {
-        return Ok(());
+    match entries {
+        0 => Err(Error::new(ErrorKind::Format, "sparse map has no entries")),
+        1..=limits::SPARSE_MAP_ENTRIES => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Limit,
+            format!("sparse map of {entries} entries exceeds limit {}", limits::SPARSE_MAP_ENTRIES),
+        )),
     }
-    Err(Error::new(
-        ErrorKind::Limit,
-        format!("sparse map has {entries} entries, of 1 to {}", limits::SPARSE_MAP_ENTRIES),
-    ))
 }
 
 /// The end of `len` bytes at `offset` of a member.
@@ -577,7 +580,7 @@ fn bug() -> Error {
 mod tests {
     use super::*;
     use crate::format::xbstream::{
-        append_end, append_payload_header, append_seek, append_sparse_header, crc32,
+        append_end, append_payload_header, append_rename, append_seek, append_sparse_header, crc32,
     };
 
     fn decode_all(stream: &[u8], piece: usize) -> Result<Vec<String>> {
@@ -643,6 +646,26 @@ mod tests {
             append_end(&mut stream, b"f").unwrap();
             let result = decode_all(&stream, stream.len());
             assert_eq!(result.is_err(), refused, "{seek}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_rename_to_the_same_path_says_nothing() {
+        let mut stream = Vec::new();
+        append_end(&mut stream, b"d/f").unwrap();
+        append_rename(&mut stream, b"d/f", b"./d//f").unwrap();
+        assert_eq!(decode_all(&stream, 1).unwrap().len(), 2);
+        append_end(&mut stream, b"d/f").unwrap();
+        assert!(decode_all(&stream, 1).is_err(), "the member is forgotten");
+    }
+
+    #[test]
+    fn a_sparse_map_without_entries_is_no_matter_of_limits() {
+        for (entries, kind) in [(0, ErrorKind::Format), (1 << 21, ErrorKind::Limit)] {
+            let mut stream = b"XBSTCK01\0S\x01\0\0\0s".to_vec();
+            stream.extend_from_slice(&u32::to_le_bytes(entries));
+            stream.extend_from_slice(&[0; 20]);
+            assert_eq!(decode_all(&stream, 1).unwrap_err().kind(), kind);
         }
     }
 }
