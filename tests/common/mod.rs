@@ -1,0 +1,11 @@
+//! What the test binaries share: peers, vectors, and streams taken apart.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![expect(clippy::expect_used, reason = "a panic is how a test fails")]
+#![expect(clippy::cast_possible_truncation, reason = "the numbers come from a slice in memory")]
+
+pub(crate) mod chunks;
+pub(crate) mod peers;
+pub(crate) mod reference;
+pub(crate) mod tree;
+pub(crate) mod vectors;
