@@ -66,7 +66,7 @@ fn peers_chunks_are_written_the_same() {
         }
     }
     let all = [Kind::Payload, Kind::End, Kind::Sparse, Kind::Seek, Kind::Rename, Kind::Remove];
-    assert_eq!(Vec::from_iter(kinds), all);
+    assert_eq!(kinds, all.into());
 }
 
 #[expect(clippy::expect_used, reason = "a panic is how a test fails")]
@@ -236,10 +236,10 @@ fn every_damaged_stream_has_a_verdict() {
     assert_eq!(listed, vectors.listing("xbstream-bad"));
 }
 
-/// Where `mbstream` says otherwise than we do: it exits 0 though it made no file or half of one, or
-/// it does not know the other dialect. A name that leaves this list was fixed there.
+/// Where `mbstream` 10.11.19 says otherwise than we do: it exits 0 though it made no file or half
+/// of one, or it does not know the other dialect. A later one may have learnt.
 #[test]
-fn verdicts_differ_from_mbstream_where_it_lies_or_does_not_know() {
+fn verdicts_differ_from_mbstream_only_where_it_lies_or_does_not_know() {
     let Some(vectors) = Vectors::find() else { return };
     let Some(mbstream) = peers::peer("mbstream") else { return };
     let scratch = tempfile::tempdir().expect("a scratch directory");
@@ -252,8 +252,7 @@ fn verdicts_differ_from_mbstream_where_it_lies_or_does_not_know() {
             differ.push((vector.name().trim_end_matches(".xbs"), ours));
         }
     }
-    differ.sort_unstable();
-    let expected = [
+    let known = [
         ("chunk_after_eof", false),
         ("empty_path", false),
         ("empty_stream", false),
@@ -269,7 +268,8 @@ fn verdicts_differ_from_mbstream_where_it_lies_or_does_not_know() {
         ("same_path_twice", false),
         ("sparse_first_hole", true),
     ];
-    assert_eq!(differ, expected);
+    differ.retain(|difference| !known.contains(difference));
+    assert_eq!(differ, []);
 }
 
 fn names_and_sizes(files: &Files) -> Vec<(String, u64)> {

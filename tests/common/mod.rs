@@ -4,7 +4,9 @@
 #![expect(clippy::expect_used, reason = "a panic is how a test fails")]
 #![expect(clippy::cast_possible_truncation, reason = "the numbers come from a slice in memory")]
 
+pub(crate) mod build;
 pub(crate) mod chunks;
+pub(crate) mod golden;
 pub(crate) mod peers;
 pub(crate) mod reference;
 pub(crate) mod tree;

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use xbkit::format::member::{MemberId, MemberPath};
 use xbkit::format::xbstream::{Decoder, Item};
@@ -26,9 +28,12 @@ impl Content {
         self.size
     }
 
-    /// Puts bytes at an offset. The file grows if need be; a gap is zero.
+    /// Puts bytes at an offset. The file grows if need be, and a gap is zero; no bytes do nothing.
     pub(crate) fn write(&mut self, offset: u64, mut bytes: &[u8]) {
         let mut at = offset;
+        if bytes.is_empty() {
+            return;
+        }
         while !bytes.is_empty() {
             let (number, within) = (at / PAGE as u64, (at % PAGE as u64) as usize);
             let (here, rest) = bytes.split_at(bytes.len().min(PAGE - within));
@@ -108,6 +113,24 @@ impl fmt::Debug for Content {
 
 /// Files by name.
 pub(crate) type Files = BTreeMap<Vec<u8>, Content>;
+
+/// The files below a directory.
+#[expect(clippy::disallowed_methods, reason = "the test reads what a peer extracted")]
+pub(crate) fn on_disk(dir: &Path) -> Files {
+    let mut files = Files::new();
+    let mut left = vec![dir.to_owned()];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("a directory");
+            left.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else {
+            let name = path.strip_prefix(dir).expect("a path below the directory");
+            let bytes = std::fs::read(&path).expect("a file");
+            files.insert(name.as_os_str().as_bytes().to_vec(), Content::from(&*bytes));
+        }
+    }
+    files
+}
 
 /// A member being written.
 struct Open {
