@@ -23,5 +23,6 @@ pub use event::{Event, Level, Observer, Progress, Silent};
 pub use extract::{Extract, ExtractReport};
 pub use format::member::{MemberId, MemberPath};
 pub use format::xbstream::{Dialect, Item};
+pub use io::source::FdReader;
 pub use stream::reader::StreamReader;
 pub use stream::writer::{EntryWriter, Format, StreamWriter};

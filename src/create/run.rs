@@ -11,7 +11,7 @@ use super::{CreateReport, StreamOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::format::xbstream::Members;
-use crate::io::pulse::{Pulse, TICK};
+use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::thread::spawn_worker;

@@ -12,7 +12,7 @@ use super::{Extract, ExtractReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::{MemberId, MemberPath};
 use crate::format::xbstream::{Decoder, Item};
-use crate::io::layers;
+use crate::io::layers::Layered;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
@@ -38,11 +38,11 @@ pub(super) fn extract(
         skipped_open: HashSet::new(),
         report: ExtractReport::default(),
     };
-    let (mut reader, _) = layers::peel(source)?;
+    let (mut reader, _) = Layered::peel(source)?;
     if job.parallel == 1 {
-        unpack.on_this_thread(&mut *reader)?;
+        unpack.on_this_thread(&mut reader)?;
     } else {
-        unpack.on_workers(&mut *reader, job.parallel)?;
+        unpack.on_workers(&mut reader, job.parallel)?;
     }
     unpack.selection.check_all_used()?;
     let mut report = unpack.report;

@@ -14,7 +14,7 @@ use super::root::Root;
 use super::writer::MemberWriter;
 use crate::error::{Error, Result};
 use crate::format::member::{MemberId, MemberPath};
-use crate::io::pulse::{Pulse, TICK};
+use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::thread::spawn_worker;
 

@@ -71,6 +71,10 @@ impl<'r> MemberWriter<'r> {
             member.file.insert(self.root.reopen(&member.path, identity)?)
         };
         member.used = true;
+        if offset < member.end {
+            // A seek backwards: zeros here have to replace what was written.
+            member.holes = Holes::None;
+        }
         let end = &mut member.end;
         member
             .holes

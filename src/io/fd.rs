@@ -3,9 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
 
-use super::pulse::{Pulse, TICK};
+use super::pulse::{Beat, TICK};
 use crate::error::Result;
 use crate::sys::fd::{self, Direction, FdKind, Wake};
 
@@ -61,16 +60,16 @@ impl<'fd> StreamFd<'fd> {
     }
 
     /// Reads once; 0 at the end.
-    pub(super) fn read(&self, buf: &mut [u8], pulse: &Rc<Pulse<'_>>) -> Result<io::Result<usize>> {
-        self.attempt(pulse, |fd, mode| match mode {
+    pub(super) fn read(&self, buf: &mut [u8], beat: &impl Beat) -> Result<io::Result<usize>> {
+        self.attempt(beat, |fd, mode| match mode {
             Mode::Socket => fd::recv(fd, buf),
             _ => fd::read(fd, buf),
         })
     }
 
     /// Writes once, at least a byte.
-    pub(super) fn write(&self, buf: &[u8], pulse: &Rc<Pulse<'_>>) -> Result<io::Result<usize>> {
-        self.attempt(pulse, |fd, mode| match mode {
+    pub(super) fn write(&self, buf: &[u8], beat: &impl Beat) -> Result<io::Result<usize>> {
+        self.attempt(beat, |fd, mode| match mode {
             Mode::Socket => fd::send(fd, buf),
             Mode::WaitFirst => fd::write(fd, buf.get(..PIPE_ATOMIC).unwrap_or(buf)),
             _ => fd::write(fd, buf),
@@ -79,14 +78,14 @@ impl<'fd> StreamFd<'fd> {
 
     fn attempt(
         &self,
-        pulse: &Rc<Pulse<'_>>,
+        beat: &impl Beat,
         mut call: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<usize>,
     ) -> Result<io::Result<usize>> {
         let mut must_wait = self.mode == Mode::WaitFirst;
         loop {
-            pulse.tick()?;
+            beat.tick()?;
             if must_wait {
-                match fd::wait(self.fd(), self.direction, pulse.wake_fd(), TICK) {
+                match fd::wait(self.fd(), self.direction, beat.wake_fd(), TICK) {
                     Ok(Wake::Ready) => {}
                     // Back to the tick, which sees a set token.
                     Ok(Wake::Woken | Wake::Timeout) => continue,

@@ -1,7 +1,8 @@
 //! Peeling the compression layers off a stream.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
+use flate2::bufread::MultiGzDecoder;
 use lz4_flex::frame::FrameDecoder;
 
 use crate::codec::{Layer, MAGIC_LEN};
@@ -11,64 +12,89 @@ use crate::limits;
 /// Compressed bytes read at once.
 const COMPRESSED_BUFFER: usize = 128 << 10;
 
-/// A reader of what stands inside all outer layers of `source`, and the layers' names.
+/// What stands inside all outer layers of a stream.
 ///
 /// A layer that ends early, or that anything but another frame of it follows, is an error of the
 /// reader; so it never ends before the stream does.
-pub(crate) fn peel<'a>(source: impl Read + 'a) -> Result<(Box<dyn Read + 'a>, Vec<&'static str>)> {
-    let mut names = Vec::new();
-    let mut reader: Box<dyn Read + 'a> = Box::new(source);
-    loop {
-        let begun = Begun::of(reader, MAGIC_LEN).map_err(read_error)?;
-        let Some(layer) = Layer::of(&begun.start) else { return Ok((Box::new(begun), names)) };
-        if names.len() == limits::OUTER_LAYERS {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("more than {} compression layers around the stream", limits::OUTER_LAYERS),
-            ));
+pub(crate) enum Layered<R: Read> {
+    Source(R),
+    Plain(Begun<R>),
+    Gzip(MultiGzDecoder<Compressed<R>>),
+    Zstd(zstd::stream::read::Decoder<'static, Compressed<R>>),
+    Lz4(Lz4Frames<R>),
+}
+
+/// The input of a layer's decoder.
+type Compressed<R> = EndSeen<BufReader<Begun<R>>>;
+
+impl<R: Read> Layered<R> {
+    /// Takes off the layers around `source`, and names them, outermost first. Reads ahead only
+    /// what it needs to see that there is no further one.
+    pub(crate) fn peel(source: R) -> Result<(Self, Vec<&'static str>)> {
+        let mut names = Vec::new();
+        let mut reader = Self::Source(source);
+        loop {
+            let begun = Begun::of(Box::new(reader), MAGIC_LEN).map_err(read_error)?;
+            let Some(layer) = Layer::of(&begun.start) else {
+                return Ok((Self::Plain(begun), names));
+            };
+            if names.len() == limits::OUTER_LAYERS {
+                let message = format!(
+                    "more than {} compression layers around the stream",
+                    limits::OUTER_LAYERS
+                );
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
+            names.push(layer.name());
+            reader = Self::inside(layer, begun).map_err(|error| layer_error(layer, error))?;
         }
-        names.push(layer.name());
-        let inner = decoder(layer, begun).map_err(|error| layer_error(layer, error))?;
-        reader = Box::new(Decoded { layer, inner });
+    }
+
+    fn inside(layer: Layer, begun: Begun<R>) -> io::Result<Self> {
+        let inner = BufReader::with_capacity(COMPRESSED_BUFFER, begun);
+        let compressed = EndSeen { inner, seen: false };
+        Ok(match layer {
+            Layer::Gzip => Self::Gzip(MultiGzDecoder::new(compressed)),
+            Layer::Lz4 => Self::Lz4(Lz4Frames { frame: Some(FrameDecoder::new(compressed)) }),
+            Layer::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
+                decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;
+                Self::Zstd(decoder)
+            }
+        })
     }
 }
 
-fn decoder<'a>(layer: Layer, compressed: Begun<'a>) -> io::Result<Box<dyn Read + 'a>> {
-    let compressed = BufReader::with_capacity(COMPRESSED_BUFFER, compressed);
-    Ok(match layer {
-        Layer::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),
-        Layer::Lz4 => Box::new(Lz4Frames::new(Box::new(compressed))?),
-        Layer::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
-            decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;
-            Box::new(decoder)
-        }
-    })
-}
-
-fn read_error(error: io::Error) -> Error {
-    Error::io(ErrorKind::Source, "reading the stream", error)
+impl<R: Read> Read for Layered<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let (layer, result) = match self {
+            Self::Source(source) => return source.read(buf),
+            Self::Plain(begun) => return begun.read(buf),
+            Self::Gzip(decoder) => (Layer::Gzip, decoder.read(buf)),
+            Self::Zstd(decoder) => (Layer::Zstd, decoder.read(buf)),
+            Self::Lz4(decoder) => (Layer::Lz4, decoder.read(buf)),
+        };
+        Ok(result.map_err(|error| layer_error(layer, error))?)
+    }
 }
 
 /// A reader whose first bytes were looked at.
-struct Begun<'a> {
+pub(crate) struct Begun<R: Read> {
     start: Vec<u8>,
     given: usize,
-    /// Whether the end of `inner` was met.
-    ended: bool,
-    inner: Box<dyn Read + 'a>,
+    inner: Box<Layered<R>>,
 }
 
-impl<'a> Begun<'a> {
+impl<R: Read> Begun<R> {
     /// Reads `len` bytes ahead, or fewer at the end.
-    fn of(mut inner: Box<dyn Read + 'a>, len: usize) -> io::Result<Self> {
+    fn of(mut inner: Box<Layered<R>>, len: usize) -> io::Result<Self> {
         let mut start = Vec::with_capacity(len);
         inner.by_ref().take(len as u64).read_to_end(&mut start)?;
-        Ok(Self { start, given: 0, ended: false, inner })
+        Ok(Self { start, given: 0, inner })
     }
 }
 
-impl Read for Begun<'_> {
+impl<R: Read> Read for Begun<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut left = self.start.get(self.given..).unwrap_or_default();
         let given = left.read(buf)?;
@@ -77,22 +103,67 @@ impl Read for Begun<'_> {
             return Ok(given);
         }
         let room = buf.get_mut(given..).unwrap_or_default();
-        let count = self.inner.read(room)?;
-        self.ended = count == 0 && !room.is_empty();
-        Ok(given + count)
+        Ok(given + self.inner.read(room)?)
     }
 }
 
-/// A layer whose errors say which layer it is.
-struct Decoded<'a> {
-    layer: Layer,
-    inner: Box<dyn Read + 'a>,
+/// A reader that remembers whether its end was met.
+pub(crate) struct EndSeen<B> {
+    inner: B,
+    seen: bool,
 }
 
-impl Read for Decoded<'_> {
+impl<B: BufRead> Read for EndSeen<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(self.inner.read(buf).map_err(|error| layer_error(self.layer, error))?)
+        let count = self.inner.read(buf)?;
+        self.seen |= count == 0 && !buf.is_empty();
+        Ok(count)
     }
+}
+
+impl<B: BufRead> BufRead for EndSeen<B> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+    }
+}
+
+/// All frames of an LZ4 stream, one after the other, each complete.
+pub(crate) struct Lz4Frames<R: Read> {
+    /// `None` after the last frame, or after an error.
+    frame: Option<FrameDecoder<Compressed<R>>>,
+}
+
+impl<R: Read> Read for Lz4Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        while let Some(mut frame) = self.frame.take() {
+            let count = frame.read(buf)?;
+            if count > 0 {
+                self.frame = Some(frame);
+                return Ok(count);
+            }
+            // The decoder takes the end of its input for the end of the frame, at some places.
+            // But reading a frame's end mark does not meet the end of the input.
+            let mut input = frame.into_inner();
+            if input.seen {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if !input.inner.fill_buf()?.is_empty() {
+                self.frame = Some(FrameDecoder::new(input));
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn read_error(error: io::Error) -> Error {
+    Error::io(ErrorKind::Source, "reading the stream", error)
 }
 
 fn layer_error(layer: Layer, error: io::Error) -> Error {
@@ -109,44 +180,6 @@ fn layer_error(layer: Layer, error: io::Error) -> Error {
         let what = format!("decoding the {name} layer around the stream");
         Error::io(ErrorKind::Decompress, what, error)
             .hint("the stream was damaged on its way or at rest; fetch it again")
-    }
-}
-
-/// All frames of an LZ4 stream, one after the other, each complete.
-struct Lz4Frames<'a> {
-    /// `None` after the last frame, or after an error.
-    frame: Option<FrameDecoder<Begun<'a>>>,
-}
-
-impl<'a> Lz4Frames<'a> {
-    fn new(compressed: Box<dyn Read + 'a>) -> io::Result<Self> {
-        Ok(Self { frame: Some(FrameDecoder::new(Begun::of(compressed, 1)?)) })
-    }
-}
-
-impl Read for Lz4Frames<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        while let Some(mut frame) = self.frame.take() {
-            let count = frame.read(buf)?;
-            if count > 0 {
-                self.frame = Some(frame);
-                return Ok(count);
-            }
-            // The decoder takes the end of its input for the end of the frame, at some places.
-            // But reading a frame's end mark does not meet the end of the input.
-            let input = frame.into_inner();
-            if input.ended {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let next = Begun::of(input.inner, 1)?;
-            if !next.start.is_empty() {
-                self.frame = Some(FrameDecoder::new(next));
-            }
-        }
-        Ok(0)
     }
 }
 
@@ -173,7 +206,7 @@ mod tests {
     }
 
     fn read_all(bytes: &[u8]) -> Result<Vec<u8>> {
-        let (mut reader, _) = peel(bytes)?;
+        let (mut reader, _) = Layered::peel(bytes)?;
         let mut out = Vec::new();
         reader
             .read_to_end(&mut out)

@@ -14,9 +14,28 @@ use crate::event::{Event, Level, Observer, Progress};
 /// How long a job may wait without looking at its token and its observer.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
+/// What a wait looks at: at least every [`TICK`].
+pub(crate) trait Beat {
+    /// Ends the wait by an error.
+    fn tick(&self) -> Result<()>;
+    /// Becomes readable when the wait must end; to be polled beside a descriptor.
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// Without a job around it, a wait can only be cancelled.
+impl Beat for Option<CancelToken> {
+    fn tick(&self) -> Result<()> {
+        self.as_ref().map_or(Ok(()), CancelToken::check)
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.as_ref().map(AsFd::as_fd)
+    }
+}
+
 /// The observer and the token of a running job. Source, sink and job share one.
 pub(crate) struct Pulse<'a> {
-    observer: Option<RefCell<&'a mut dyn Observer>>,
+    observer: RefCell<&'a mut dyn Observer>,
     cancel: Option<CancelToken>,
     state: RefCell<State>,
 }
@@ -28,47 +47,14 @@ struct State {
 
 impl<'a> Pulse<'a> {
     pub(crate) fn new(observer: &'a mut dyn Observer, cancel: Option<CancelToken>) -> Rc<Self> {
-        Self::with(Some(RefCell::new(observer)), cancel)
-    }
-
-    /// A pulse that only looks at the token.
-    pub(crate) fn unobserved(cancel: Option<CancelToken>) -> Rc<Self> {
-        Self::with(None, cancel)
-    }
-
-    fn with(
-        observer: Option<RefCell<&'a mut dyn Observer>>,
-        cancel: Option<CancelToken>,
-    ) -> Rc<Self> {
         Rc::new(Self {
-            observer,
+            observer: RefCell::new(observer),
             cancel,
             state: RefCell::new(State {
                 progress: Progress::default(),
                 last_event: Instant::now(),
             }),
         })
-    }
-
-    /// Becomes readable when the job is cancelled; to be polled beside a descriptor.
-    pub(crate) fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.cancel.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Looks at the token, and tells the observer how far the job is if it is time to.
-    pub(crate) fn tick(&self) -> Result<()> {
-        if let Some(cancel) = &self.cancel {
-            cancel.check()?;
-        }
-        let progress = {
-            let mut state = self.state.borrow_mut();
-            if state.last_event.elapsed() < TICK {
-                return Ok(());
-            }
-            state.last_event = Instant::now();
-            state.progress
-        };
-        self.send(&Event::Progress(progress))
     }
 
     /// Tells the observer how far the job came.
@@ -102,10 +88,29 @@ impl<'a> Pulse<'a> {
     fn send(&self, event: &Event<'_>) -> Result<()> {
         // An observer that calls back into its own job finds it busy; it cannot, as the job
         // borrows everything it could call with.
-        let Some(observer) = &self.observer else { return Ok(()) };
-        match observer.borrow_mut().event(event) {
+        match self.observer.borrow_mut().event(event) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::cancelled()),
         }
+    }
+}
+
+impl Beat for Pulse<'_> {
+    /// Looks at the token, and tells the observer how far the job is if it is time to.
+    fn tick(&self) -> Result<()> {
+        self.cancel.tick()?;
+        let progress = {
+            let mut state = self.state.borrow_mut();
+            if state.last_event.elapsed() < TICK {
+                return Ok(());
+            }
+            state.last_event = Instant::now();
+            state.progress
+        };
+        self.send(&Event::Progress(progress))
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.cancel.wake_fd()
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use super::fd::StreamFd;
-use super::pulse::Pulse;
+use super::pulse::{Beat, Pulse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fd::Direction;
 
@@ -36,7 +36,7 @@ impl<'a> Sink<'a> {
     pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let written = match &mut self.to {
-                To::Fd(fd) => fd.write(bytes, &self.pulse)?,
+                To::Fd(fd) => fd.write(bytes, &*self.pulse)?,
                 To::Writer(writer) => {
                     self.pulse.tick()?;
                     match writer.write(bytes) {

@@ -5,7 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use super::fd::StreamFd;
-use super::pulse::Pulse;
+use super::pulse::{Beat, Pulse};
+use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fd::Direction;
 
@@ -37,7 +38,7 @@ impl<'a> Source<'a> {
 
     fn read_once(&mut self, buf: &mut [u8]) -> Result<usize> {
         let result = match &mut self.from {
-            From::Fd(fd) => fd.read(buf, &self.pulse)?,
+            From::Fd(fd) => fd.read(buf, &*self.pulse)?,
             From::Reader(reader) => loop {
                 self.pulse.tick()?;
                 match reader.read(buf) {
@@ -62,6 +63,25 @@ impl Read for Source<'_> {
     /// Errors carry an [`Error`] that [`Error::io`] takes out again.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         Ok(self.read_once(buf)?)
+    }
+}
+
+/// A descriptor read outside of a job: waits in it can be cancelled.
+pub struct FdReader<'fd> {
+    fd: StreamFd<'fd>,
+    cancel: Option<CancelToken>,
+}
+
+impl<'fd> FdReader<'fd> {
+    pub(crate) fn new(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
+        let fd = StreamFd::new(fd, Direction::Read).map_err(read_error)?;
+        Ok(Self { fd, cancel })
+    }
+}
+
+impl Read for FdReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.fd.read(buf, &self.cancel)?.map_err(read_error)?)
     }
 }
 

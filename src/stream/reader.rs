@@ -6,9 +6,8 @@ use std::os::fd::BorrowedFd;
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::xbstream::{Decoder, Item};
-use crate::io::layers;
-use crate::io::pulse::Pulse;
-use crate::io::source::Source;
+use crate::io::layers::Layered;
+use crate::io::source::FdReader;
 use crate::limits;
 
 /// Reads the items of an xbstream; gzip, zstd and lz4 layers around it are found by their magic
@@ -32,8 +31,8 @@ use crate::limits;
 /// # Ok(())
 /// # }
 /// ```
-pub struct StreamReader<'a> {
-    input: Box<dyn Read + 'a>,
+pub struct StreamReader<R: Read> {
+    input: Layered<R>,
     layers: Vec<&'static str>,
     decoder: Decoder,
     buffer: Vec<u8>,
@@ -49,23 +48,20 @@ enum State {
     Failed,
 }
 
-impl<'a> StreamReader<'a> {
+impl<'fd> StreamReader<FdReader<'fd>> {
+    /// Reads from a descriptor, which is borrowed and keeps its flags; `cancel` ends waits for it.
+    pub fn from_fd(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
+        Self::new(FdReader::new(fd, cancel)?)
+    }
+}
+
+impl<R: Read> StreamReader<R> {
     /// Reads from `input`. Blocks in it for the first bytes.
     ///
     /// # Errors
     /// What `input` gives, or a layer that cannot be opened.
-    pub fn new(input: impl Read + 'a) -> Result<Self> {
-        Self::over(input)
-    }
-
-    /// Reads from a descriptor, which is borrowed and keeps its flags; waits for it can be ended
-    /// by `cancel`.
-    pub fn from_fd(fd: BorrowedFd<'a>, cancel: Option<CancelToken>) -> Result<Self> {
-        Self::over(Source::from_fd(fd, Pulse::unobserved(cancel))?)
-    }
-
-    fn over(input: impl Read + 'a) -> Result<Self> {
-        let (input, layers) = layers::peel(input)?;
+    pub fn new(input: R) -> Result<Self> {
+        let (input, layers) = Layered::peel(input)?;
         Ok(Self {
             input,
             layers,
@@ -134,5 +130,20 @@ impl<'a> StreamReader<'a> {
             }
             other => other,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bindings move readers and writers between threads.
+    #[test]
+    fn readers_and_writers_can_be_sent() {
+        fn is_send<T: Send>() {}
+        is_send::<StreamReader<FdReader<'static>>>();
+        is_send::<StreamReader<std::io::Cursor<Vec<u8>>>>();
+        is_send::<crate::stream::writer::EntryWriter<Vec<u8>>>();
+        is_send::<crate::stream::writer::StreamWriter<Vec<u8>>>();
     }
 }
