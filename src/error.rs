@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Checksum,
     /// A member's path is refused for safety.
     UnsafePath,
+    /// A stream is sound, but nothing proves that it is complete.
+    Unproven,
     /// A compressed layer cannot be decoded.
     Decompress,
 }
@@ -77,6 +79,7 @@ impl ErrorKind {
         Self::Truncated,
         Self::Checksum,
         Self::UnsafePath,
+        Self::Unproven,
         Self::Decompress,
     ];
 
@@ -103,6 +106,7 @@ impl ErrorKind {
             Self::Truncated => -41,
             Self::Checksum => -42,
             Self::UnsafePath => -43,
+            Self::Unproven => -44,
             Self::Decompress => -61,
         }
     }

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("create", 4, None),
     ("backup", 4, None),
     ("extract", 4, None),
+    ("inspect", 4, None),
     ("lib", 5, None),
     ("bin", 5, None),
 ];

@@ -1,0 +1,128 @@
+//! Looking at a stream without writing it anywhere: its members, and whether it is whole.
+//!
+//! Both jobs read the stream to its end and check what the format lets a reader check: every
+//! chunk's place and checksum, and that every member ends. Memory: as
+//! [`StreamReader`](crate::StreamReader).
+
+mod scan;
+
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Observer;
+use crate::io::pulse::Pulse;
+use crate::io::source::Source;
+
+/// What was seen of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamReport {
+    /// Members of the stream, less those that it took back itself.
+    pub members: u64,
+    /// Bytes of all members that ended, holes included.
+    pub payload_bytes: u64,
+    /// Bytes read from the source, as they came: compressed, if there was an outer layer.
+    pub stream_bytes: u64,
+    /// Whether the stream was proven to be complete: that needs a manifest in it.
+    pub proven: bool,
+}
+
+/// A job that lists a stream: an [`Event::Member`](crate::Event::Member) for each member, when it
+/// ends, in the order of the stream.
+///
+/// Members that MariaDB's chunks rename or remove later are reported under their first name.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    cancel: Option<CancelToken>,
+}
+
+impl List {
+    /// Lists every member.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the job when the token is set.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Lists the stream that `input` gives, to its end.
+    pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        scan::scan(Source::from_reader(input, pulse.clone()), &pulse)
+    }
+
+    /// Lists the stream that can be read from a descriptor, which is borrowed and keeps its flags.
+    pub fn run_fd(
+        &self,
+        input: BorrowedFd<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<StreamReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        scan::scan(Source::from_fd(input, pulse.clone())?, &pulse)
+    }
+}
+
+/// A job that verifies a stream, without any disk.
+///
+/// An xbstream has no end mark, so a stream that was cut between two members, or from which one
+/// was taken, cannot be told from a whole one by its structure. Success therefore means *proven*:
+/// unless [`Verify::allow_unproven`] is set, a stream without a manifest fails with
+/// [`ErrorKind::Unproven`]. This version knows no manifest yet, so it proves no stream.
+#[derive(Clone, Debug, Default)]
+pub struct Verify {
+    allow_unproven: bool,
+    cancel: Option<CancelToken>,
+}
+
+impl Verify {
+    /// Verifies strictly.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a stream may pass whose structure and checksums are right, but which nothing
+    /// proves to be complete. [`StreamReport::proven`] tells the two apart.
+    pub fn allow_unproven(mut self, allow: bool) -> Self {
+        self.allow_unproven = allow;
+        self
+    }
+
+    /// Ends the job when the token is set.
+    pub fn cancel(mut self, token: CancelToken) -> Self {
+        self.cancel = Some(token);
+        self
+    }
+
+    /// Verifies the stream that `input` gives, to its end.
+    pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        self.judge(scan::scan(Source::from_reader(input, pulse.clone()), &pulse)?)
+    }
+
+    /// Verifies the stream that can be read from a descriptor, which is borrowed and keeps its
+    /// flags.
+    pub fn run_fd(
+        &self,
+        input: BorrowedFd<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<StreamReport> {
+        let pulse = Pulse::new(observer, self.cancel.clone());
+        self.judge(scan::scan(Source::from_fd(input, pulse.clone())?, &pulse)?)
+    }
+
+    fn judge(&self, report: StreamReport) -> Result<StreamReport> {
+        if report.proven || self.allow_unproven {
+            return Ok(report);
+        }
+        Err(Error::new(
+            ErrorKind::Unproven,
+            "the stream is sound, but nothing in it proves that it is complete: it has no manifest",
+        )
+        .hint("if the exit status of its writer is known, --allow-unproven takes it as it is"))
+    }
+}

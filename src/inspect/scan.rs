@@ -1,0 +1,53 @@
+//! Reading a stream to its end.
+
+use std::io::Read;
+
+use super::StreamReport;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::xbstream::{Decoder, Item};
+use crate::io::layers::Layered;
+use crate::io::pulse::Pulse;
+use crate::io::source::Source;
+use crate::limits;
+
+pub(super) fn scan(source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
+    let (mut reader, _) = Layered::peel(source)?;
+    let mut decoder = Decoder::new();
+    let mut report = StreamReport::default();
+    let mut buffer = vec![0; limits::READ_SIZE];
+    loop {
+        let count = reader
+            .read(&mut buffer)
+            .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
+        if count == 0 {
+            decoder.finish()?;
+            report.stream_bytes = pulse.progress().stream_bytes;
+            pulse.last_progress()?;
+            return Ok(report);
+        }
+        let mut input = buffer.get(..count).unwrap_or_default();
+        loop {
+            let step = decoder.decode(input)?;
+            input = input.get(step.consumed..).unwrap_or_default();
+            let Some(item) = step.item else { break };
+            note(&item, &mut report, pulse)?;
+        }
+    }
+}
+
+fn note(item: &Item<'_>, report: &mut StreamReport, pulse: &Pulse<'_>) -> Result<()> {
+    match item {
+        Item::Close { path, size, .. } => {
+            report.members += 1;
+            report.payload_bytes += size;
+            pulse.member(path.as_path(), *size)
+        }
+        Item::Open { rewrite: true, .. }
+        | Item::Remove { .. }
+        | Item::Rename { replaces: true, .. } => {
+            report.members -= 1;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
