@@ -1,4 +1,81 @@
-//! Physical backups of MySQL and MariaDB as streams.
+//! Physical backups of MySQL and MariaDB as streams: made, read, extracted, verified.
+//!
+//! The same jobs are behind the `xbkit` program and its drop-in names. A job is built, then run:
+//! from or into a descriptor (`run_fd`), which is fastest and can be cancelled while it waits, or
+//! any [`Read`](std::io::Read) or [`Write`](std::io::Write) (`run`). It runs on the calling
+//! thread, helped by workers, reports to an [`Observer`] on that thread, and is cancelled by a
+//! [`CancelToken`] from any other or from a signal handler.
+//!
+//! The library reads no environment, installs no signal handler, changes neither directory nor
+//! umask, and prints nothing.
+//!
+//! # Back up a stopped server's data directory
+//! ```no_run
+//! use std::os::fd::AsFd;
+//! use xbkit::{Backup, Silent};
+//! # fn main() -> xbkit::Result<()> {
+//! let report = Backup::of_datadir("/var/lib/mysql")
+//!     .parallel(4)
+//!     .run_fd(std::io::stdout().as_fd(), &mut Silent)?;
+//! eprintln!("{} files, {} bytes", report.members, report.payload_bytes);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Stream some files, and extract the stream
+//! ```
+//! use xbkit::{Create, Extract, Silent};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! # std::fs::write(scratch.path().join("t.ibd"), "page")?;
+//! let mut stream = Vec::new();
+//! Create::new().base(scratch.path()).file("t.ibd").run(&mut stream, &mut Silent)?;
+//!
+//! let restored = scratch.path().join("restored");
+//! let report = Extract::into_dir(&restored).run(&mut &stream[..], &mut Silent)?;
+//! assert_eq!(report.members, 1);
+//! assert_eq!(std::fs::read(restored.join("t.ibd"))?, b"page");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Write a stream from your own data
+//! See [`StreamWriter`]; several entries may be open at once, on several threads.
+//!
+//! # Read a stream item by item
+//! See [`StreamReader`].
+//!
+//! # List or verify a stream
+//! ```
+//! use std::ops::ControlFlow;
+//! use xbkit::{Event, List, Verify};
+//! # fn main() -> xbkit::Result<()> {
+//! # let stream = b"XBSTCK01\0E\x05\0\0\0a.txt";
+//! let mut print = |event: &Event<'_>| {
+//!     if let Event::Member { path, size } = event {
+//!         println!("{size:>12} {}", path.display());
+//!     }
+//!     ControlFlow::Continue(())
+//! };
+//! List::new().run(&mut &stream[..], &mut print)?;
+//! Verify::new().allow_unproven(true).run(&mut &stream[..], &mut xbkit::Silent)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Cancel a job
+//! ```
+//! use xbkit::{CancelToken, ErrorKind, Extract, Silent};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! let token = CancelToken::new()?;
+//! token.cancel(); // from another thread, or a signal handler
+//! let job = Extract::into_dir(scratch.path().join("new")).cancel(token);
+//! let error = job.run(&mut std::io::empty(), &mut Silent).unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Cancelled);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod backup;
 pub mod cancel;

@@ -28,8 +28,8 @@ step() {
     fi
 }
 
-step "unit and integration tests" "$cargo" test "${flags[@]}" --workspace --all-targets --no-fail-fast
-step "doctests" "$cargo" test "${flags[@]}" --workspace --doc
+# Not --all-targets: that builds the examples as test programs, and tests run them as programs.
+step "unit, integration and doc tests" "$cargo" test "${flags[@]}" --workspace --no-fail-fast
 for script in tests/scripts/*.sh; do
     step "$(basename "$script" .sh)" "$script"
 done
