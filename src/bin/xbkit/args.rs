@@ -1,0 +1,344 @@
+//! The command line of `xbkit` itself.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind as Mistake;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use xbkit::{Dialect, Result, limits};
+
+use crate::dropin::parse_number;
+use crate::exit::Status;
+use crate::jobs::{ColdBackup, CreateFiles, ExtractWhole};
+use crate::stdio::{Input, Output};
+use crate::ui::{Members, ProgressMode, Reporter, Totals};
+use crate::voice::Voice;
+use crate::{link, pages, signals};
+
+const VOICE: Voice = Voice::Plain("xbkit");
+
+/// Streams physical backups of MySQL and MariaDB as xbstream, and extracts such streams, verified
+#[derive(Debug, Parser)]
+#[command(name = "xbkit", version, arg_required_else_help = true, after_help = AFTER)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "Under the names innobackupex, xtrabackup, mariabackup, mariadb-backup, \
+    xbstream and mbstream (as links, or as the first word after xbkit) it takes the command lines \
+    of those programs.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(CreateArgs),
+    Extract(ExtractArgs),
+    Backup(BackupArgs),
+    Link(LinkArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// How much is told.
+#[derive(Debug, clap::Args)]
+struct Talk {
+    /// Show progress on standard error: a bar on a terminal, or one JSON object a line
+    #[arg(long, value_enum, default_value_t, value_name = "MODE", hide_possible_values = false)]
+    progress: ProgressMode,
+    /// Name each file on standard error when it is done
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Stream files to standard output
+#[derive(Debug, clap::Args)]
+struct CreateArgs {
+    /// Take paths as relative to this directory
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+    /// Read with so many threads
+    #[arg(short, long, value_name = "N", value_parser = threads)]
+    parallel: Option<usize>,
+    /// Put so many bytes of a file into each chunk, 64K to 64M
+    #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
+    chunk_size: Option<usize>,
+    /// Use what only the readers of this dialect understand
+    #[arg(long, value_enum)]
+    dialect: Option<DialectArg>,
+    /// Write to this new file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    talk: Talk,
+    /// The files, which become members of these names
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// Extract a stream from standard input, all or nothing
+#[derive(Debug, clap::Args)]
+struct ExtractArgs {
+    /// Extract into this directory, which is new or empty
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+    /// Write with so many threads
+    #[arg(short, long, value_name = "N", value_parser = threads)]
+    parallel: Option<usize>,
+    /// Let the directory hold files, and replace those that are in the stream
+    #[arg(long)]
+    overwrite: bool,
+    /// Do not wait until the files are on disk
+    #[arg(long)]
+    no_sync: bool,
+    /// Read from this file instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    #[command(flatten)]
+    talk: Talk,
+    /// Extract only members that match; * and ? stay within a name, ** crosses directories
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+}
+
+/// Stream the data directory of a stopped server to standard output
+#[derive(Debug, clap::Args)]
+struct BackupArgs {
+    /// The server is stopped: copy its files
+    #[arg(long)]
+    offline: bool,
+    /// The server's data directory
+    #[arg(long, value_name = "DIR")]
+    datadir: PathBuf,
+    /// The format of the stream
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "xbstream")]
+    stream: Format,
+    /// Read with so many threads
+    #[arg(short, long, value_name = "N", value_parser = threads)]
+    parallel: Option<usize>,
+    /// Write to this new file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    talk: Talk,
+}
+
+/// Make links in DIR under which xbkit stands in for other programs
+#[derive(Debug, clap::Args)]
+struct LinkArgs {
+    /// Replace other files and links of these names
+    #[arg(long)]
+    force: bool,
+    /// The directory, such as /usr/local/bin
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, clap::Args)]
+struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Write manual pages into DIR
+#[derive(Debug, clap::Args)]
+struct ManArgs {
+    /// The directory, such as /usr/local/share/man/man1
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DialectArg {
+    /// Readable by MariaDB's programs, and by all others
+    Mariadb,
+    /// Readable by Percona's programs only: holes as sparse chunks
+    Percona,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Xbstream,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Runs `xbkit`; the first of `words` is its name.
+pub(crate) fn run(words: &[OsString]) -> Status {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    match cli.command {
+        Command::Create(args) => create(args),
+        Command::Extract(args) => extract(args),
+        Command::Backup(args) => backup(args),
+        Command::Link(args) => plainly(&link::run(&args.directory, args.force)),
+        Command::Completions(args) => {
+            plainly(&pages::completions(&mut Cli::command(), args.shell.into()))
+        }
+        Command::Man(args) => plainly(&pages::manual(Cli::command(), &args.directory)),
+    }
+}
+
+/// Prints what `clap` has to say: help to standard output, mistakes to standard error.
+fn explain(error: &clap::Error) -> Status {
+    let printed = error.print();
+    match error.kind() {
+        Mistake::DisplayHelp | Mistake::DisplayVersion if printed.is_ok() => Status::Success,
+        Mistake::DisplayHelp | Mistake::DisplayVersion => Status::Failure,
+        _ => Status::Usage,
+    }
+}
+
+fn create(args: CreateArgs) -> Status {
+    let job = CreateFiles {
+        base: args.directory,
+        files: args.paths,
+        parallel: args.parallel,
+        chunk_size: args.chunk_size,
+        dialect: args.dialect.map(|dialect| match dialect {
+            DialectArg::Mariadb => Dialect::Common,
+            DialectArg::Percona => Dialect::Percona,
+        }),
+    };
+    to_output(args.output.as_deref(), &args.talk, |output, reporter| {
+        job.run(output, signals::token()?, reporter)
+    })
+}
+
+fn backup(args: BackupArgs) -> Status {
+    let Format::Xbstream = args.stream;
+    if !args.offline {
+        return explain(&Cli::command().error(
+            Mistake::MissingRequiredArgument,
+            "backing up a running server is not in this version; \
+             stop it, and say --offline to copy its files",
+        ));
+    }
+    let job = ColdBackup {
+        datadir: args.datadir,
+        data_home: None,
+        system_files: Vec::new(),
+        log_dir: None,
+        undo_dir: None,
+        aria_log_dir: None,
+        parallel: args.parallel,
+    };
+    to_output(args.output.as_deref(), &args.talk, |output, reporter| {
+        job.run(output, signals::token()?, reporter)
+    })
+}
+
+fn extract(args: ExtractArgs) -> Status {
+    let job = ExtractWhole {
+        dir: args.directory,
+        patterns: args.patterns,
+        parallel: args.parallel,
+        overwrite: args.overwrite,
+        sync: !args.no_sync,
+    };
+    let mut reporter = reporter(&args.talk);
+    let result = Input::open(args.input.as_deref())
+        .and_then(|input| job.run(&input, signals::token()?, &mut reporter));
+    tell(&reporter, &result)
+}
+
+/// Runs a job that makes a stream. A file gets its name only when the stream is whole.
+fn to_output(
+    path: Option<&Path>,
+    talk: &Talk,
+    job: impl FnOnce(&Output, &mut Reporter) -> Result<Totals>,
+) -> Status {
+    let mut reporter = reporter(talk);
+    let result = Output::open(path).and_then(|output| {
+        let totals = job(&output, &mut reporter)?;
+        output.commit()?;
+        Ok(totals)
+    });
+    tell(&reporter, &result)
+}
+
+fn reporter(talk: &Talk) -> Reporter {
+    let members = if talk.verbose { Members::Named } else { Members::Quiet };
+    Reporter::new(VOICE, talk.progress, members)
+}
+
+fn tell(reporter: &Reporter, result: &Result<Totals>) -> Status {
+    match result {
+        Ok(totals) => {
+            reporter.done(totals);
+            Status::Success
+        }
+        Err(error) => {
+            reporter.failed(error);
+            Status::Failure
+        }
+    }
+}
+
+fn plainly(result: &Result<()>) -> Status {
+    match result {
+        Ok(()) => Status::Success,
+        Err(error) => {
+            VOICE.error(error);
+            Status::Failure
+        }
+    }
+}
+
+impl From<Shell> for clap_complete::Shell {
+    fn from(shell: Shell) -> Self {
+        match shell {
+            Shell::Bash => Self::Bash,
+            Shell::Zsh => Self::Zsh,
+            Shell::Fish => Self::Fish,
+        }
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    within(text, &limits::PARALLEL_RANGE, "threads")
+}
+
+fn chunk_size(text: &str) -> Result<usize, String> {
+    within(text, &limits::CHUNK_SIZE_RANGE, "bytes")
+}
+
+fn within(
+    text: &str,
+    range: &std::ops::RangeInclusive<usize>,
+    unit: &str,
+) -> Result<usize, String> {
+    let number = parse_number(text)
+        .ok_or_else(|| "not a number, or not one of the suffixes K, M, G, T".to_owned())?;
+    usize::try_from(number)
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("not within {} to {} {unit}", range.start(), range.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_suffixes_and_limits() {
+        assert_eq!(chunk_size("64K"), Ok(64 << 10));
+        assert_eq!(chunk_size("1M"), Ok(1 << 20));
+        assert_eq!(threads("256"), Ok(256));
+        assert_eq!(threads("0").unwrap_err(), "not within 1 to 256 threads");
+        assert!(chunk_size("1").is_err() && chunk_size("1G").is_err() && chunk_size("1Q").is_err());
+    }
+}

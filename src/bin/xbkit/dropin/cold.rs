@@ -1,0 +1,285 @@
+//! `innobackupex`, `xtrabackup --backup` and `mariabackup --backup` on a stopped server: a cold
+//! backup, streamed.
+//!
+//! Nothing is made up: lines of the real programs that tell positions of a running server
+//! (`MySQL binlog position`, `The latest check point`) do not appear.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use xbkit::error::escape_path;
+use xbkit::{Error, ErrorKind, Result};
+
+use super::getopt::{self, Given, Parsed, Setting};
+use super::option::Id;
+use super::probe::Place;
+use super::settings::{Settings, gather};
+use super::{Outcome, Tool, answer, parallel, reporter, told, usage};
+use crate::jobs::ColdBackup;
+use crate::signals;
+use crate::stdio::Output;
+use crate::ui::Members;
+
+/// Where a server's data lies if nobody says otherwise.
+const DATADIR: &str = "/var/lib/mysql";
+
+/// Runs one of the backup programs.
+pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
+    let parsed = match gather(tool, args)? {
+        Settings::Answered => return Ok(Outcome::Done),
+        Settings::Parsed(parsed) => parsed,
+    };
+    let voice = tool.voice();
+    for warning in &parsed.warnings {
+        voice.warning(warning);
+    }
+    if let Some(answer) = answer(tool, &parsed) {
+        return answer;
+    }
+    getopt::check_refused(&parsed.given)?;
+    check_mode(tool, &parsed)?;
+    check_stream(tool, &parsed.given)?;
+    let place = Place::of(&parsed.given)?;
+    let parallel = parallel(tool, &parsed.given)?;
+    let output = Output::open(None)?;
+
+    voice.note(&tool.banner());
+    place.refuse_running()?;
+    let job = plan(&parsed.given, parallel)?;
+    voice.note(&format!(
+        "no server is running: taking a cold backup of '{}'",
+        escape_path(&job.datadir)
+    ));
+    let mut reporter = reporter(tool, Members::Streamed);
+    let result = job.run(&output, signals::token()?, &mut reporter);
+    Ok(told(
+        &reporter,
+        result.map(|totals| {
+            voice.note(&format!(
+                "the data directory is in the stream: {}, {} bytes; a cold backup needs no --prepare",
+                crate::ui::count(totals.members, "file"),
+                totals.payload_bytes
+            ));
+            voice.completed();
+        }),
+    ))
+}
+
+/// Which words and modes a backup may have.
+fn check_mode(tool: Tool, parsed: &Parsed) -> Result<()> {
+    let mut words = parsed.words.iter();
+    if tool == Tool::Innobackupex {
+        if words.next().is_none() {
+            return Err(usage("a backup directory must be given, even if only as scratch space"));
+        }
+    } else if !getopt::is_on(&parsed.given, Id::Backup) {
+        return Err(usage("no mode is given: --backup is the one of this version"));
+    }
+    match words.next() {
+        Some(word) => Err(usage(format!("unknown argument: '{}'", escape_path(Path::new(word))))),
+        None => Ok(()),
+    }
+}
+
+/// Only xbstream leaves this version; MariaDB's program has a name of its own for it.
+fn check_stream(tool: Tool, given: &[Given]) -> Result<()> {
+    let refused = |message: &str, hint: &'static str| {
+        Err(Error::new(ErrorKind::Unsupported, message.to_owned()).hint(hint))
+    };
+    let mariadb = matches!(tool, Tool::Mariabackup | Tool::MariadbBackup);
+    match getopt::last(given, Id::Stream) {
+        None | Some(Setting::Off) => refused(
+            "backing up into a directory is not in this version",
+            "stream it, and extract the stream: ... --stream=xbstream | xbstream -x -C DIR",
+        ),
+        Some(Setting::On) => Ok(()),
+        Some(Setting::Text(format)) => match format.as_bytes() {
+            b"xbstream" => Ok(()),
+            b"mbstream" if mariadb => Ok(()),
+            b"tar" => refused(
+                "option '--stream': tar is not in this version",
+                "use --stream=xbstream, and xbstream -x in place of tar -xi",
+            ),
+            _ => Err(usage("option '--stream' takes xbstream")),
+        },
+    }
+}
+
+/// Finds the directories. Those of the server that lie within the data directory come with it.
+fn plan(given: &[Given], parallel: usize) -> Result<ColdBackup> {
+    let datadir = PathBuf::from(getopt::text(given, Id::Datadir).unwrap_or(OsStr::new(DATADIR)));
+    let real = fs::canonicalize(&datadir).map_err(|error| {
+        Error::io(ErrorKind::Source, "cannot open the data directory", error)
+            .at_path(&datadir)
+            .hint("name it with --datadir, or in the [mysqld] group of an option file")
+    })?;
+    let outside = |id: Id| -> Result<Option<PathBuf>> {
+        let Some(value) = getopt::text(given, id) else { return Ok(None) };
+        let dir = datadir.join(value);
+        Ok((!is_within(&dir, &real)?).then_some(dir))
+    };
+    let job = ColdBackup {
+        // Its place within the data directory must be known too, to find and lock it.
+        data_home: getopt::text(given, Id::DataHome)
+            .map(|dir| datadir.join(dir))
+            .filter(|dir| fs::canonicalize(dir).ok().as_ref() != Some(&real)),
+        system_files: system_files(given)?,
+        log_dir: outside(Id::LogDir)?,
+        undo_dir: outside(Id::UndoDir)?,
+        aria_log_dir: outside(Id::AriaLogDir)?,
+        datadir: datadir.clone(),
+        parallel: Some(parallel),
+    };
+    check_elsewhere(given, &datadir, &real)?;
+    Ok(job)
+}
+
+/// Tablespaces and doublewrite files in places that are not carried.
+fn check_elsewhere(given: &[Given], datadir: &Path, real: &Path) -> Result<()> {
+    let listed =
+        getopt::text(given, Id::InnodbDirectories).map(OsStr::as_bytes).unwrap_or_default();
+    let listed = listed.split(|byte| *byte == b';').map(|dir| ("innodb-directories", dir));
+    let doublewrite = getopt::text(given, Id::DoublewriteDir)
+        .map(|dir| ("innodb-doublewrite-dir", dir.as_bytes()));
+    for (name, dir) in listed.chain(doublewrite) {
+        let dir = dir.trim_ascii();
+        if dir.is_empty() {
+            continue;
+        }
+        let dir = datadir.join(OsStr::from_bytes(dir));
+        if !is_within(&dir, real)? {
+            return Err(elsewhere(name, &dir));
+        }
+    }
+    Ok(())
+}
+
+/// The files of the system tablespace, without their sizes.
+fn system_files(given: &[Given]) -> Result<Vec<PathBuf>> {
+    let list = getopt::text(given, Id::DataFilePath).map(OsStr::as_bytes).unwrap_or_default();
+    let mut files = Vec::new();
+    for element in list.split(|byte| *byte == b';') {
+        let mut parts = element.trim_ascii().split(|byte| *byte == b':');
+        let name = PathBuf::from(OsStr::from_bytes(parts.next().unwrap_or_default()));
+        if name.as_os_str().is_empty() {
+            continue;
+        }
+        if parts.next().is_some_and(|size| size.ends_with(b"raw")) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the system tablespace is on a raw device, which this version does not carry",
+            )
+            .at_path(name));
+        }
+        files.push(name);
+    }
+    Ok(files)
+}
+
+fn elsewhere(option: &str, path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "option '--{option}' names files outside the data directory, which this version \
+                 does not carry"
+        ),
+    )
+    .at_path(path)
+}
+
+/// Whether a directory is the data directory or lies in it. One that is not there holds nothing.
+fn is_within(dir: &Path, real: &Path) -> Result<bool> {
+    match fs::canonicalize(dir) {
+        Ok(dir) => Ok(dir.starts_with(real)),
+        Err(error) => {
+            Err(Error::io(ErrorKind::Source, "cannot open a directory of the server", error)
+                .at_path(dir))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(tool: Tool, words: &[&str]) -> Vec<Given> {
+        let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+        getopt::parse(tool.table(), &args).unwrap().given
+    }
+
+    #[test]
+    fn directories_within_the_data_directory_come_with_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let data = scratch.path().join("data");
+        let undo = scratch.path().join("undo");
+        fs::create_dir_all(data.join("redo")).unwrap();
+        fs::create_dir(&undo).unwrap();
+        let datadir = format!("--datadir={}", data.display());
+        let undo_dir = format!("--innodb-undo-directory={}", undo.display());
+        let job = plan(
+            &given(
+                Tool::Xtrabackup,
+                &[
+                    &datadir,
+                    &undo_dir,
+                    "--innodb_log_group_home_dir=./redo",
+                    "--innodb_data_home_dir=.",
+                ],
+            ),
+            3,
+        )
+        .unwrap();
+        assert_eq!(job.datadir, data);
+        assert_eq!(job.undo_dir, Some(undo));
+        assert_eq!((job.log_dir, job.data_home, job.aria_log_dir), (None, None, None));
+        assert_eq!(job.parallel, Some(3));
+    }
+
+    #[test]
+    fn files_that_would_be_left_behind_are_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        let data = scratch.path().join("data");
+        let other = scratch.path().join("other");
+        fs::create_dir_all(data.join("in")).unwrap();
+        fs::create_dir(&other).unwrap();
+        let datadir = format!("--datadir={}", data.display());
+        let other = other.display();
+        let error = |words: &[&str]| plan(&given(Tool::Xtrabackup, words), 1).map(|_| ());
+        for refused in [
+            format!("--innodb-directories=in;{other}"),
+            format!("--innodb-doublewrite-dir={other}"),
+            "--innodb-data-file-path=disk:10Mnewraw".to_owned(),
+        ] {
+            let error = error(&[&datadir, &refused]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{refused}: {error}");
+        }
+        error(&[&datadir, "--innodb-directories=in;"]).unwrap();
+        assert_eq!(
+            error(&[&datadir, "--innodb-directories=/nonexistent"]).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn files_of_the_system_tablespace_are_named_without_their_sizes() {
+        let files = |value: &str| {
+            let option = format!("--innodb-data-file-path={value}");
+            system_files(&given(Tool::Mariabackup, &[&option])).unwrap()
+        };
+        assert_eq!(files("a:10M;/b/c:1G:autoextend:max:2G"), [Path::new("a"), Path::new("/b/c")]);
+        assert_eq!(files(""), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn only_xbstream_leaves() {
+        let check = |tool, words: &[&str]| check_stream(tool, &given(tool, words)).is_ok();
+        assert!(check(Tool::Xtrabackup, &["--stream"]));
+        assert!(check(Tool::Innobackupex, &["--stream", "xbstream"]));
+        assert!(check(Tool::MariadbBackup, &["--stream=mbstream"]));
+        assert!(!check(Tool::Xtrabackup, &["--stream=mbstream"]));
+        assert!(!check(Tool::Innobackupex, &["--stream=tar"]));
+        assert!(!check(Tool::Mariabackup, &[]));
+    }
+}

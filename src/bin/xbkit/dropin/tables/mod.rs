@@ -1,0 +1,61 @@
+//! The options of each drop-in name, as data. Each option that the real programs know is here: it
+//! is honoured, or makes no difference and says why, or is refused by name.
+
+mod backup;
+mod common;
+mod stream;
+
+pub(crate) use backup::{INNOBACKUPEX, MARIABACKUP, XTRABACKUP};
+pub(crate) use stream::{MBSTREAM, XBSTREAM};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::dropin::option::{Act, Table, Takes, all};
+
+    const TABLES: [(&str, Table); 5] = [
+        ("xbstream", XBSTREAM),
+        ("mbstream", MBSTREAM),
+        ("innobackupex", INNOBACKUPEX),
+        ("xtrabackup", XTRABACKUP),
+        ("mariabackup", MARIABACKUP),
+    ];
+
+    #[test]
+    fn names_and_letters_are_unique_in_each_table() {
+        for (tool, table) in TABLES {
+            let mut names = HashSet::new();
+            let mut letters = HashSet::new();
+            for opt in all(table) {
+                assert!(names.insert(opt.name), "{tool}: --{} is there twice", opt.name);
+                assert!(!opt.name.contains('_'), "{tool}: --{} has a '_'", opt.name);
+                if let Some(letter) = opt.short {
+                    assert!(letters.insert(letter), "{tool}: -{letter} is there twice");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_says_what_becomes_of_it() {
+        for (tool, table) in TABLES {
+            for opt in all(table) {
+                let (Act::Use(_, text) | Act::Ignore(text) | Act::Refuse { why: text, .. }) =
+                    opt.act;
+                assert!(!text.is_empty() && !text.ends_with('.'), "{tool}: --{}", opt.name);
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_never_honoured_so_never_kept() {
+        for (tool, table) in TABLES {
+            for opt in all(table).filter(|opt| opt.name.ends_with("password")) {
+                assert_ne!(opt.takes, Takes::Optional, "{tool}");
+                assert!(matches!(opt.act, Act::Ignore(_)), "{tool}");
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The jobs of the library, as the commands start them. Nothing else here calls them.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use xbkit::{
+    Backup, CancelToken, ChangedFiles, Create, CreateReport, Dialect, Extract, ExtractReport,
+    Result,
+};
+
+use crate::dropin::Named;
+use crate::stdio::{Input, Output};
+use crate::ui::{Reporter, Totals};
+
+/// `xbkit create`.
+pub(crate) struct CreateFiles {
+    pub(crate) base: PathBuf,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) parallel: Option<usize>,
+    pub(crate) chunk_size: Option<usize>,
+    pub(crate) dialect: Option<Dialect>,
+}
+
+impl CreateFiles {
+    pub(crate) fn run(
+        self,
+        output: &Output,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job = Create::new().base(self.base).cancel(token);
+        for file in self.files {
+            job = job.file(file);
+        }
+        if let Some(threads) = self.parallel {
+            job = job.parallel(threads);
+        }
+        if let Some(bytes) = self.chunk_size {
+            job = job.chunk_size(bytes);
+        }
+        if let Some(dialect) = self.dialect {
+            job = job.dialect(dialect);
+        }
+        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+    }
+}
+
+/// `xbstream -c`: names apart from paths, and a changing file is no reason to stop.
+pub(crate) struct CreateNamed {
+    pub(crate) base: PathBuf,
+    pub(crate) files: Vec<Named>,
+    pub(crate) parallel: usize,
+}
+
+impl CreateNamed {
+    pub(crate) fn run(
+        self,
+        output: &Output,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job = Create::new()
+            .base(self.base)
+            .changed(ChangedFiles::Warn)
+            .parallel(self.parallel)
+            .cancel(token);
+        for file in self.files {
+            job = job.file_as(file.name, file.path);
+        }
+        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+    }
+}
+
+/// `xbkit backup --offline`, and the backup programs on a stopped server.
+#[derive(Debug)]
+pub(crate) struct ColdBackup {
+    pub(crate) datadir: PathBuf,
+    pub(crate) data_home: Option<PathBuf>,
+    /// Of `innodb_data_file_path`; empty for the default.
+    pub(crate) system_files: Vec<PathBuf>,
+    pub(crate) log_dir: Option<PathBuf>,
+    pub(crate) undo_dir: Option<PathBuf>,
+    pub(crate) aria_log_dir: Option<PathBuf>,
+    pub(crate) parallel: Option<usize>,
+}
+
+impl ColdBackup {
+    pub(crate) fn run(
+        self,
+        output: &Output,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job = Backup::of_datadir(self.datadir).cancel(token);
+        if let Some(threads) = self.parallel {
+            job = job.parallel(threads);
+        }
+        if let Some(dir) = self.data_home {
+            job = job.data_home(dir);
+        }
+        if !self.system_files.is_empty() {
+            job = job.system_files(self.system_files);
+        }
+        if let Some(dir) = self.log_dir {
+            job = job.log_dir(dir);
+        }
+        if let Some(dir) = self.undo_dir {
+            job = job.undo_dir(dir);
+        }
+        if let Some(dir) = self.aria_log_dir {
+            job = job.aria_log_dir(dir);
+        }
+        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+    }
+}
+
+/// `xbkit extract`.
+pub(crate) struct ExtractWhole {
+    pub(crate) dir: PathBuf,
+    pub(crate) patterns: Vec<String>,
+    pub(crate) parallel: Option<usize>,
+    pub(crate) overwrite: bool,
+    pub(crate) sync: bool,
+}
+
+impl ExtractWhole {
+    pub(crate) fn run(
+        self,
+        input: &Input,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job =
+            Extract::into_dir(self.dir).overwrite(self.overwrite).sync(self.sync).cancel(token);
+        if let Some(threads) = self.parallel {
+            job = job.parallel(threads);
+        }
+        for pattern in &self.patterns {
+            job = job.member_pattern(pattern)?;
+        }
+        job.run_fd(input.as_fd(), reporter).map(|report| totals_of_extract(&report))
+    }
+}
+
+/// `xbstream -x`: straight into a directory that is there.
+pub(crate) struct ExtractInPlace {
+    pub(crate) dir: PathBuf,
+    pub(crate) parallel: usize,
+}
+
+impl ExtractInPlace {
+    pub(crate) fn run(
+        self,
+        input: &Input,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        Extract::into_dir(self.dir)
+            .in_place(true)
+            .parallel(self.parallel)
+            .cancel(token)
+            .run_fd(input.as_fd(), reporter)
+            .map(|report| totals_of_extract(&report))
+    }
+}
+
+fn totals_of_create(report: &CreateReport) -> Totals {
+    Totals {
+        members: report.members,
+        payload_bytes: report.payload_bytes,
+        stream_bytes: report.stream_bytes,
+        skipped: 0,
+    }
+}
+
+fn totals_of_extract(report: &ExtractReport) -> Totals {
+    Totals {
+        members: report.members,
+        payload_bytes: report.payload_bytes,
+        stream_bytes: report.stream_bytes,
+        skipped: report.skipped,
+    }
+}
