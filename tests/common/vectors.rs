@@ -86,6 +86,11 @@ impl<'v> Vector<'v> {
         self.file().rsplit('/').next().expect("a name")
     }
 
+    /// The length of the stream.
+    pub(crate) fn size(&self) -> u64 {
+        self.entry["size"].as_u64().expect("a size")
+    }
+
     /// How the peer that made it was called.
     pub(crate) fn options(&self) -> &'v str {
         self.text("options")
