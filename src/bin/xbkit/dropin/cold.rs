@@ -49,7 +49,7 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     place.refuse_running()?;
     let job = plan(&parsed.given, parallel)?;
     voice.note(&format!(
-        "no server is running: taking a cold backup of '{}'",
+        "no server answers: taking a cold backup of '{}'",
         escape_path(&job.datadir)
     ));
     let mut reporter = reporter(tool, Members::Streamed);
