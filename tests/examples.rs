@@ -9,7 +9,11 @@ use std::process::{Command, Output, Stdio};
 fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let built: PathBuf = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(built.exists(), "{} was not built: run `cargo test` without --all-targets", built.display());
+    assert!(
+        built.exists(),
+        "{} was not built: run `cargo test` without --all-targets",
+        built.display()
+    );
     Command::new(built)
 }
 

@@ -14,21 +14,19 @@ use crate::sys::file::{self, Identity};
 /// Longest `.isl` file: it holds one path.
 const MAX_ISL: usize = 4096 + 2;
 
-/// Everything to be copied: the system tablespace first, the rest by name.
+/// Everything to be copied: what lies outside the data directory first, then the rest by name.
 pub(super) fn plan(backup: &Backup) -> Result<Vec<Task>> {
-    let mut plan =
-        Plan { datadir: &backup.datadir, tasks: Vec::new(), outside: 0, above: Vec::new() };
+    let mut plan = Plan { datadir: &backup.datadir, tasks: Vec::new(), above: Vec::new() };
     plan.system_tablespace(backup)?;
     for (dir, prefixes) in [
         (backup.undo_dir.as_deref(), &["undo"][..]),
         (backup.log_dir.as_deref(), &["ib_logfile", "#innodb_redo"]),
         (backup.aria_log_dir.as_deref(), &["aria_log"]),
     ] {
-        if let Some(dir) = dir.filter(|dir| !dir::is_same(dir, &backup.datadir)) {
+        if let Some(dir) = dir {
             plan.named(dir, prefixes)?;
         }
     }
-    plan.outside = plan.tasks.len();
     plan.walk(&backup.datadir, b"")?;
     Ok(plan.tasks)
 }
@@ -36,30 +34,33 @@ pub(super) fn plan(backup: &Backup) -> Result<Vec<Task>> {
 struct Plan<'b> {
     datadir: &'b Path,
     tasks: Vec<Task>,
-    /// How many tasks there were before the data directory was walked.
-    outside: usize,
     /// The directories around the one being walked, to notice symlinks that lead in a circle.
     above: Vec<Identity>,
 }
 
 impl Plan<'_> {
+    /// Adds the system tablespace's files outside the data directory, by their own names.
     fn system_tablespace(&mut self, backup: &Backup) -> Result<()> {
         for name in &backup.system_files {
             let path = backup.home().join(name);
-            let base = name.file_name().unwrap_or(name.as_os_str());
-            self.add(base.as_bytes(), path, None)?;
+            if !path.parent().is_some_and(|dir| dir::is_within(dir, &backup.datadir)) {
+                let base = name.file_name().unwrap_or(name.as_os_str());
+                self.add(base.as_bytes(), path, None)?;
+            }
         }
-        if !dir::is_same(backup.home(), &backup.datadir) {
-            self.named(backup.home(), &["ibdata"])?;
-        }
-        Ok(())
+        self.named(backup.home(), &["ibdata"])
     }
 
-    /// Adds the entries of a directory outside the data directory whose names begin so.
+    /// Adds the entries of a directory whose names begin so. What lies within the data directory
+    /// is left to the walk, which keeps its place.
     fn named(&mut self, dir: &Path, prefixes: &[&str]) -> Result<()> {
+        if dir::is_within(dir, self.datadir) {
+            return Ok(());
+        }
         for entry in list(dir)? {
             let name = entry.name.as_bytes();
-            if prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
+            let known = self.tasks.iter().any(|task| task.member.as_bytes() == name);
+            if !known && prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
                 self.entry(dir, name, &entry)?;
             }
         }
@@ -139,17 +140,10 @@ impl Plan<'_> {
         self.add(&[stem, b".ibd"].concat(), target, None)
     }
 
-    /// Adds a file, unless it was found by its own option before.
     fn add(&mut self, member: &[u8], path: PathBuf, size: Option<u64>) -> Result<()> {
         let member = MemberPath::new(member)?;
-        let known = self.tasks.iter().take(self.outside).any(|task| {
-            matches!(&task.content, Content::File { path: other, .. }
-                if task.member == member && dir::is_same(other, &path))
-        });
-        if !known {
-            let size = size.or_else(|| file::size_of(&path));
-            self.tasks.push(Task { member, content: Content::File { path, size } });
-        }
+        let size = size.or_else(|| file::size_of(&path));
+        self.tasks.push(Task { member, content: Content::File { path, size } });
         Ok(())
     }
 }

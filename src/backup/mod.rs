@@ -26,7 +26,8 @@ use crate::io::sink::Sink;
 /// Everything is copied but `ibtmp*`, `#innodb_temp`, `#binlog_cache_files`, `*.pid`, sockets,
 /// `lost+found`, and what an earlier restore left of its own (`*_checkpoints`, `*_info`).
 /// Symlinks are followed, tablespaces elsewhere (`.isl`) are stored as `db/t.ibd`, and an empty
-/// database gets an empty `db.opt`, as a stream holds no directories.
+/// database gets an empty `db.opt`, as a stream holds no directories. Files that options name
+/// outside the data directory are stored in the root of the stream.
 ///
 /// Memory: as [`crate::Create`].
 #[derive(Clone, Debug)]

@@ -364,6 +364,14 @@ pub(crate) fn exists(path: &Path) -> bool {
     std::fs::metadata(path).is_ok()
 }
 
+/// Whether a directory is another or lies in it. False if either leads nowhere.
+pub(crate) fn is_within(dir: &Path, outer: &Path) -> bool {
+    match (std::fs::canonicalize(dir), std::fs::canonicalize(outer)) {
+        (Ok(dir), Ok(outer)) => dir.starts_with(outer),
+        _ => false,
+    }
+}
+
 /// Whether two names lead to one file or directory. False if either leads nowhere.
 pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -9,6 +9,7 @@ use xbkit::{Dialect, Result, limits};
 
 use crate::dropin::parse_number;
 use crate::exit::Status;
+use crate::inspect::{ListArgs, VerifyArgs};
 use crate::jobs::{ColdBackup, CreateFiles, ExtractWhole};
 use crate::stdio::{Input, Output};
 use crate::ui::{Members, ProgressMode, Reporter, Totals};
@@ -34,14 +35,16 @@ enum Command {
     Create(CreateArgs),
     Extract(ExtractArgs),
     Backup(BackupArgs),
+    List(ListArgs),
+    Verify(VerifyArgs),
     Link(LinkArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
 
 /// How much is told.
-#[derive(Debug, clap::Args)]
-struct Talk {
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Talk {
     /// Show progress on standard error: a bar on a terminal, or one JSON object a line
     #[arg(long, value_enum, default_value_t, value_name = "MODE", hide_possible_values = false)]
     progress: ProgressMode,
@@ -109,6 +112,18 @@ struct BackupArgs {
     /// The server's data directory
     #[arg(long, value_name = "DIR")]
     datadir: PathBuf,
+    /// Where the system tablespace is, if elsewhere
+    #[arg(long, value_name = "DIR")]
+    innodb_data_home_dir: Option<PathBuf>,
+    /// Where undo tablespaces are, if elsewhere
+    #[arg(long, value_name = "DIR")]
+    innodb_undo_directory: Option<PathBuf>,
+    /// Where the redo log is, if elsewhere
+    #[arg(long, value_name = "DIR")]
+    innodb_log_group_home_dir: Option<PathBuf>,
+    /// Where Aria's log is, if elsewhere
+    #[arg(long, value_name = "DIR")]
+    aria_log_dir_path: Option<PathBuf>,
     /// The format of the stream
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "xbstream")]
     stream: Format,
@@ -179,6 +194,16 @@ pub(crate) fn run(words: &[OsString]) -> Status {
         Command::Create(args) => create(args),
         Command::Extract(args) => extract(args),
         Command::Backup(args) => backup(args),
+        Command::List(args) => {
+            from_input(args.input.as_deref(), &Talk::default(), |input, reporter| {
+                args.run(input, signals::token()?, reporter)
+            })
+        }
+        Command::Verify(args) => {
+            from_input(args.input.as_deref(), &args.talk, |input, reporter| {
+                args.run(input, signals::token()?, reporter)
+            })
+        }
         Command::Link(args) => plainly(&link::run(&args.directory, args.force)),
         Command::Completions(args) => {
             plainly(&pages::completions(&mut Cli::command(), args.shell.into()))
@@ -224,11 +249,11 @@ fn backup(args: BackupArgs) -> Status {
     }
     let job = ColdBackup {
         datadir: args.datadir,
-        data_home: None,
+        data_home: args.innodb_data_home_dir,
         system_files: Vec::new(),
-        log_dir: None,
-        undo_dir: None,
-        aria_log_dir: None,
+        log_dir: args.innodb_log_group_home_dir,
+        undo_dir: args.innodb_undo_directory,
+        aria_log_dir: args.aria_log_dir_path,
         parallel: args.parallel,
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
@@ -244,9 +269,19 @@ fn extract(args: ExtractArgs) -> Status {
         overwrite: args.overwrite,
         sync: !args.no_sync,
     };
-    let mut reporter = reporter(&args.talk);
-    let result = Input::open(args.input.as_deref())
-        .and_then(|input| job.run(&input, signals::token()?, &mut reporter));
+    from_input(args.input.as_deref(), &args.talk, |input, reporter| {
+        job.run(input, signals::token()?, reporter)
+    })
+}
+
+/// Runs a job that reads a stream.
+fn from_input(
+    path: Option<&Path>,
+    talk: &Talk,
+    job: impl FnOnce(&Input, &mut Reporter) -> Result<Totals>,
+) -> Status {
+    let mut reporter = reporter(talk);
+    let result = Input::open(path).and_then(|input| job(&input, &mut reporter));
     tell(&reporter, &result)
 }
 

@@ -13,6 +13,7 @@
 mod args;
 mod dropin;
 mod exit;
+mod inspect;
 mod jobs;
 mod link;
 mod pages;

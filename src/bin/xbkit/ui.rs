@@ -8,7 +8,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use xbkit::{Error, Event, Level, Observer, Progress};
+use xbkit::{Error, Event, Level, Observer, Progress, StreamReport};
 
 use crate::voice::{Voice, say};
 
@@ -48,6 +48,17 @@ pub(crate) struct Totals {
     pub(crate) stream_bytes: u64,
     /// Members that no pattern selected.
     pub(crate) skipped: u64,
+}
+
+impl From<StreamReport> for Totals {
+    fn from(report: StreamReport) -> Self {
+        Self {
+            members: report.members,
+            payload_bytes: report.payload_bytes,
+            stream_bytes: report.stream_bytes,
+            skipped: 0,
+        }
+    }
 }
 
 /// Shows the events of one job.
@@ -196,11 +207,17 @@ fn put_path(object: &mut Map<String, Value>, path: &Path) {
 }
 
 fn member_json(path: &Path, size: u64) -> Value {
-    let mut object = Map::new();
+    let mut object = member_object(path, size);
     object.insert("event".to_owned(), "member".into());
+    Value::Object(object)
+}
+
+/// A member's path and size.
+pub(crate) fn member_object(path: &Path, size: u64) -> Map<String, Value> {
+    let mut object = Map::new();
     put_path(&mut object, path);
     object.insert("size".to_owned(), size.into());
-    Value::Object(object)
+    object
 }
 
 fn error_json(error: &Error) -> Value {
