@@ -104,17 +104,27 @@ impl Root {
 
     /// Prepares an extraction into an existing directory, whose files stay untouched.
     pub(super) fn in_place(path: &Path) -> Result<Self> {
-        let open = || -> io::Result<(Dir, Dir)> {
-            let target = Dir::open(path)?;
-            match target.create_new(MARKER, 0o600) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                result => drop(result?),
+        let fail =
+            |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
+        let target =
+            Dir::open(path).map_err(|error| fail("opening the target directory", error))?;
+        match target.create_new(MARKER, 0o600) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let entries = target
+                    .entries()
+                    .map_err(|error| fail("listing the target directory", error))?;
+                if entries.iter().any(|name| name.as_bytes() != MARKER) {
+                    return Err(Error::new(
+                        ErrorKind::Exists,
+                        "an earlier extraction into this directory was killed, so it holds parts of a backup",
+                    )
+                    .at_path(path)
+                    .hint("remove what it left, .xbkit-incomplete last"));
+                }
             }
-            Ok((Dir::open(path)?, target))
-        };
-        let (work, target) = open().map_err(|error| {
-            Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path)
-        })?;
+            result => drop(result.map_err(|error| fail("writing to the target directory", error))?),
+        }
+        let work = Dir::open(path).map_err(|error| fail("opening the target directory", error))?;
         Ok(Self::new(target, path, work, false))
     }
 
