@@ -35,6 +35,7 @@ impl Output {
         match path.filter(|path| path.as_os_str() != "-") {
             None => {
                 refuse_terminal_output()?;
+                refuse_closed_output()?;
                 Ok(Self::Stdout)
             }
             Some(path) => Self::open_file(path),
@@ -192,6 +193,22 @@ pub(crate) fn refuse_terminal_output() -> Result<()> {
             "standard output is a terminal, and a stream is binary data",
         )
         .hint("send it into a pipe, or redirect it to a file"));
+    }
+    Ok(())
+}
+
+/// A stream written to nowhere must not look like a backup that was made.
+///
+/// Before `main`, Rust opens `/dev/null` for reading and writing in place of a standard output
+/// that was closed (`>&-`). Nobody who wants to discard a stream opens it that way.
+fn refuse_closed_output() -> Result<()> {
+    let is_null = fs::read_link("/proc/self/fd/1").is_ok_and(|path| path == Path::new("/dev/null"));
+    let info = fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or_default();
+    // Octal; the last two bits are the access mode, and 2 is reading and writing.
+    if is_null && matches!(flags.trim().bytes().last(), Some(b'2' | b'6')) {
+        return Err(Error::new(ErrorKind::InvalidArgument, "standard output is closed")
+            .hint("send the stream into a pipe, or redirect it to a file"));
     }
     Ok(())
 }
