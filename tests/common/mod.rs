@@ -5,9 +5,11 @@
 #![expect(clippy::cast_possible_truncation, reason = "the numbers come from a slice in memory")]
 
 pub(crate) mod build;
+pub(crate) mod child;
 pub(crate) mod chunks;
 pub(crate) mod golden;
 pub(crate) mod peers;
 pub(crate) mod reference;
+pub(crate) mod sandbox;
 pub(crate) mod tree;
 pub(crate) mod vectors;
