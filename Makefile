@@ -89,6 +89,18 @@ bench: bench-deps build ## speed and memory beside mbstream and cat, as a Markdo
 bench-deps:
 	@tests/lib/deps.sh build bench
 
+.PHONY: fuzz
+fuzz: fuzz-deps ## try any bytes as a stream for SECONDS, on stable Rust
+	CARGO="$(CARGO)" tests/fuzz/run.sh $(SECONDS)
+
+.PHONY: fuzz-corpus
+fuzz-corpus: fuzz-deps ## keep what fuzzing found, minimised, where `make test` replays it
+	CARGO="$(CARGO)" tests/fuzz/run.sh minimise
+
+.PHONY: fuzz-deps
+fuzz-deps:
+	@tests/lib/deps.sh build fuzz
+
 .PHONY: soak
 soak: test-deps build ## tests and demo again and again for SECONDS, with new random seeds
 	CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" XBKIT=$(XBKIT) tests/soak.sh $(SECONDS)
