@@ -44,7 +44,7 @@ impl<'fd> StreamFd<'fd> {
         own.mode = match kind {
             FdKind::File => Mode::Direct,
             FdKind::Socket => Mode::Socket,
-            FdKind::Other => Mode::WaitFirst,
+            FdKind::Terminal => Mode::WaitFirst,
             FdKind::Pipe => {
                 fd::grow_pipe(caller, PIPE_CAPACITY);
                 // Fails without /proc, or where the pipe belongs to another user.

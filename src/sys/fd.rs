@@ -1,6 +1,6 @@
 //! Descriptors that carry a stream: what they are, waiting for them, and one read or write.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::{cvt, retry};
 /// How a descriptor has to be read and written so that waiting can be interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FdKind {
-    /// A regular file or block device: never blocks for long, and cannot be polled.
+    /// A regular file, a disk, a tape, `/dev/null`: no peer that could let a call wait for good.
     File,
     /// A pipe or FIFO.
     Pipe,
     /// A socket.
     Socket,
-    /// A terminal or another character device.
-    Other,
+    /// A terminal.
+    Terminal,
 }
 
 /// What `fd` is.
 pub(crate) fn kind(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
     let stat = super::file::stat(fd)?;
     Ok(match stat.st_mode & libc::S_IFMT {
-        libc::S_IFREG | libc::S_IFBLK => FdKind::File,
         libc::S_IFIFO => FdKind::Pipe,
         libc::S_IFSOCK => FdKind::Socket,
-        _ => FdKind::Other,
+        _ if fd.is_terminal() => FdKind::Terminal,
+        _ => FdKind::File,
     })
 }
 
