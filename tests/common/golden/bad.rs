@@ -178,7 +178,7 @@ fn bad_sparse(add: Refuse<'_>) {
     add(
         "bad-sparse-over-data",
         "both dialects at once: a hole over bytes already written",
-        new().payload(b"s", 0, b"abcd").seek(b"s", 1).sparse(b"s", 1, &[(2, 0)], b"").end(b"s"),
+        new().payload(b"s", 0, b"abcd").seek(b"s", 3).sparse(b"s", 3, &[(2, 0)], b"").end(b"s"),
         Format,
         39 + 23,
     );
