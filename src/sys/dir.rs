@@ -73,7 +73,9 @@ impl Dir {
         let path = c_string(path)?;
         // SAFETY: an all-zero `open_how` is a valid value of a plain C struct.
         let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-        how.flags = u64::try_from(flags | libc::O_CLOEXEC | libc::O_NOFOLLOW).unwrap_or(0);
+        // Without O_NOFOLLOW: RESOLVE_NO_SYMLINKS says more, and answers ELOOP for a symlink where
+        // O_NOFOLLOW with O_PATH or O_DIRECTORY would answer ENOTDIR.
+        how.flags = u64::try_from(flags | libc::O_CLOEXEC).unwrap_or(0);
         how.mode = u64::from(mode);
         how.resolve =
             libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
@@ -395,6 +397,8 @@ mod tests {
         std::os::unix::fs::symlink("../../out/file", scratch.path().join("in/a/last")).unwrap();
         let dir = Dir::open(&scratch.path().join("in")).unwrap();
         let create = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
+        let in_link = dir.make_dir(b"link/x", 0o700).unwrap_err();
+        assert_eq!(in_link.raw_os_error(), Some(libc::ELOOP));
         for open in [Dir::openat2, Dir::walk] {
             assert!(open(&dir, b"link/x", create, 0o600).is_err());
             assert!(open(&dir, b"a/last", create, 0o600).is_err());
