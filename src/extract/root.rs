@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::sys::dir::{Dir, EntryType};
-use crate::sys::file::{self, Identity};
+use crate::sys::file::Identity;
 
 /// Mode of files, less the process's umask: as XtraBackup makes them.
 const FILE_MODE: u32 = 0o640;
@@ -175,8 +175,7 @@ impl Root {
         let fail =
             |error| Error::io(ErrorKind::Sink, "opening the file again", error).at_path(path);
         let file = self.work.open_write(path.as_bytes()).map_err(fail)?;
-        let found = file::facts(&file).map_err(fail)?;
-        if found.identity == expected {
+        if Identity::of(&file.metadata().map_err(fail)?) == expected {
             return Ok(file);
         }
         let message = "somebody replaced the file while it was being extracted";

@@ -8,7 +8,7 @@ use super::holes::Holes;
 use super::root::Root;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::{MemberId, MemberPath};
-use crate::sys::file::{self, Identity};
+use crate::sys::file::Identity;
 
 /// Writes the members it was given. Each worker has one of its own.
 pub(super) struct MemberWriter<'r> {
@@ -131,8 +131,8 @@ impl<'r> MemberWriter<'r> {
             }
             if let Some(file) = member.file.take() {
                 self.open_files -= 1;
-                let facts = file::facts(&file).map_err(|error| write_error(error, &member.path))?;
-                member.identity = Some(facts.identity);
+                let meta = file.metadata().map_err(|error| write_error(error, &member.path))?;
+                member.identity = Some(Identity::of(&meta));
             }
         }
         Ok(())

@@ -341,15 +341,13 @@ pub(crate) enum WalkKind {
 
 /// The entries of a directory the user named, sorted by name.
 pub(crate) fn list_resolved(path: &Path) -> io::Result<Vec<WalkEntry>> {
-    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    use std::os::unix::fs::FileTypeExt;
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let kind = match std::fs::metadata(entry.path()) {
             Ok(meta) if meta.is_file() => WalkKind::File { size: meta.len() },
-            Ok(meta) if meta.is_dir() => {
-                WalkKind::Directory { identity: Identity { device: meta.dev(), inode: meta.ino() } }
-            }
+            Ok(meta) if meta.is_dir() => WalkKind::Directory { identity: Identity::of(&meta) },
             Ok(meta) if meta.file_type().is_socket() => WalkKind::Socket,
             Ok(_) => WalkKind::Other,
             Err(error) if error.kind() == io::ErrorKind::NotFound => WalkKind::Dangling,
@@ -376,8 +374,7 @@ pub(crate) fn is_within(dir: &Path, outer: &Path) -> bool {
 
 /// Whether two names lead to one file or directory. False if either leads nowhere.
 pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    let identity = |path| std::fs::metadata(path).map(|meta| Identity::of(&meta));
     matches!((identity(a), identity(b)), (Ok(a), Ok(b)) if a == b)
 }
 

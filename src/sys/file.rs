@@ -1,9 +1,11 @@
 //! Regular files: facts, locks, holes, durability.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::cvt;
 
@@ -16,11 +18,20 @@ pub(crate) fn stat(fd: BorrowedFd<'_>) -> io::Result<libc::stat> {
     Ok(stat)
 }
 
-/// What tells a file apart from every other, and whether its contents were touched.
+/// What tells a file or directory apart from every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
+    device: u64,
+    inode: u64,
+    /// When it was made, where the file system keeps that: ext4 gives the inode number of a
+    /// removed file to the next one that is made.
+    born: Option<SystemTime>,
+}
+
+impl Identity {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Self { device: meta.dev(), inode: meta.ino(), born: meta.created().ok() }
+    }
 }
 
 /// Facts of an open file that change when somebody writes to it.
@@ -34,7 +45,6 @@ pub(crate) struct Fingerprint {
 /// Facts of an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileFacts {
-    pub(crate) identity: Identity,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) is_regular: bool,
     /// Bytes that occupy disk space; less than the size where there are holes.
@@ -46,7 +56,6 @@ pub(crate) fn facts(fd: impl AsFd) -> io::Result<FileFacts> {
     let stat = stat(fd.as_fd())?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     Ok(FileFacts {
-        identity: Identity { device: stat.st_dev, inode: stat.st_ino },
         fingerprint: Fingerprint {
             size,
             modified: (stat.st_mtime, stat.st_mtime_nsec),
