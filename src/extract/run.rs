@@ -47,8 +47,9 @@ pub(super) fn extract(
     unpack.selection.check_all_used()?;
     let mut report = unpack.report;
     report.stream_bytes = pulse.progress().stream_bytes;
-    root.publish(job.sync, job.overwrite)?;
+    // The last event, as the observer may still break; behind it nothing can be taken back.
     pulse.last_progress()?;
+    root.publish(job.sync, job.overwrite)?;
     Ok(report)
 }
 
