@@ -198,6 +198,13 @@ impl Unpack<'_, '_, '_> {
     fn rename(&mut self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {
         // A member that no pattern asked for has no file.
         if !self.root.made(from) {
+            if self.selection.wants(to.as_path()) {
+                let message =
+                    format!("a pattern asks for this, but not for its first name, {from}");
+                return Err(Error::new(ErrorKind::Unsupported, message)
+                    .at_path(to)
+                    .hint("extract without patterns, or with one for both names"));
+            }
             return Ok(());
         }
         self.root.rename(from, to, replaces && self.root.made(to))
