@@ -108,9 +108,12 @@ impl Unpack<'_, '_, '_> {
 
     fn on_workers(&mut self, reader: &mut dyn Read, parallel: usize) -> Result<()> {
         let root = self.root;
+        // Each worker needs a descriptor at least.
+        let open_files = open_files();
+        let parallel = parallel.min(open_files);
         std::thread::scope(|scope| {
             let buffers = (2 * parallel + 2, limits::READ_SIZE);
-            let mut workers = Workers::start(scope, root, parallel, open_files(), buffers)?;
+            let mut workers = Workers::start(scope, root, parallel, open_files, buffers)?;
             let mut decoder = Decoder::new();
             loop {
                 let mut buffer = workers.buffer(self.pulse)?;
