@@ -1,10 +1,10 @@
 //! The one place that creates, renames or removes anything beneath the target.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -315,15 +315,22 @@ impl Root {
 }
 
 /// Removes everything in a directory that is ours.
+///
+/// Here and in [`move_into`] names are looked up from one handle, so that depth costs neither
+/// descriptors nor stack.
 fn clear(dir: &Dir) -> io::Result<()> {
-    for name in dir.entries()? {
-        let name = name.as_bytes();
-        if dir.entry_type(name)? == Some(EntryType::Directory) {
-            clear(&dir.open_dir(name)?)?;
-            dir.remove_dir(name)?;
-        } else {
-            dir.remove_file(name)?;
+    let mut left = below(dir, b"")?;
+    while let Some(path) = left.last() {
+        if dir.entry_type(path)? != Some(EntryType::Directory) {
+            dir.remove_file(path)?;
+        } else if let Err(error) = dir.remove_dir(path) {
+            if error.kind() != io::ErrorKind::DirectoryNotEmpty {
+                return Err(error);
+            }
+            left.extend(below(dir, path)?);
+            continue;
         }
+        left.pop();
     }
     Ok(())
 }
@@ -331,22 +338,33 @@ fn clear(dir: &Dir) -> io::Result<()> {
 /// Moves the entries of `from` to `to`, files replacing files. A directory that exists takes in
 /// the entries of its namesake.
 fn move_into(from: &Dir, to: &Dir) -> Result<(), (PathBuf, io::Error)> {
-    for name in from.entries().map_err(|error| (PathBuf::new(), error))? {
-        let fail = |error| (PathBuf::from(&name), error);
-        let bytes = name.as_bytes();
-        let is_dir = from.entry_type(bytes).map_err(fail)? == Some(EntryType::Directory);
-        match from.rename(bytes, to, bytes, !is_dir) {
+    let mut left = below(from, b"").map_err(|error| (PathBuf::new(), error))?;
+    while let Some(path) = left.last() {
+        let fail = |error| (PathBuf::from(OsStr::from_bytes(path)), error);
+        let is_dir = from.entry_type(path).map_err(fail)? == Some(EntryType::Directory);
+        match from.rename(path, to, path, !is_dir) {
             Err(error) if is_dir && error.kind() == io::ErrorKind::AlreadyExists => {
-                let inner = from.open_dir(bytes).map_err(fail)?;
-                let outer = to.open_dir(bytes).map_err(fail)?;
-                move_into(&inner, &outer)
-                    .map_err(|(rest, error)| (Path::new(&name).join(rest), error))?;
-                from.remove_dir(bytes).map_err(fail)?;
+                let inner = below(from, path).map_err(fail)?;
+                if !inner.is_empty() {
+                    left.extend(inner);
+                    continue;
+                }
+                from.remove_dir(path).map_err(fail)?;
             }
             result => result.map_err(fail)?,
         }
+        left.pop();
     }
     Ok(())
+}
+
+/// What is in the directory `path` beneath `dir`, or in `dir` itself if that is empty.
+fn below(dir: &Dir, path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    if path.is_empty() {
+        return Ok(dir.entries()?.into_iter().map(OsString::into_vec).collect());
+    }
+    let names = dir.open_dir(path)?.entries()?.into_iter();
+    Ok(names.map(|name| [path, b"/", name.as_bytes()].concat()).collect())
 }
 
 impl Drop for Root {
