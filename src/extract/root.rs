@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub(super) struct Root {
     /// Where members go: the staging directory, or the target itself.
     work: Dir,
     staged: bool,
+    /// Locked as long as an extraction in place runs.
+    _mark: Option<File>,
     /// Set once nothing must be removed any more.
     keep: bool,
     made: Mutex<Made>,
@@ -90,50 +92,31 @@ impl Root {
         let locked =
             work.try_lock().map_err(|error| fail("locking the staging directory", error))?;
         if !locked {
-            return Err(Error::new(
-                ErrorKind::Locked,
-                "another extraction into this directory is running",
-            )
-            .at_path(path));
+            return Err(busy(path));
         }
         // Left behind by a run that was killed: nobody holds its lock.
         clear(&work)
             .map_err(|error| fail("removing the remains of an earlier extraction", error))?;
-        Ok(Self::new(target, path, work, true))
+        Ok(Self::new(target, path, work, None))
     }
 
     /// Prepares an extraction into an existing directory, whose files stay untouched.
     pub(super) fn in_place(path: &Path) -> Result<Self> {
         let fail =
-            |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
-        let target =
-            Dir::open(path).map_err(|error| fail("opening the target directory", error))?;
-        match target.create_new(MARKER, 0o600) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let entries = target
-                    .entries()
-                    .map_err(|error| fail("listing the target directory", error))?;
-                if entries.iter().any(|name| name.as_bytes() != MARKER) {
-                    return Err(Error::new(
-                        ErrorKind::Exists,
-                        "an earlier extraction into this directory was killed, so it holds parts of a backup",
-                    )
-                    .at_path(path)
-                    .hint("remove what it left, .xbkit-incomplete last"));
-                }
-            }
-            result => drop(result.map_err(|error| fail("writing to the target directory", error))?),
-        }
-        let work = Dir::open(path).map_err(|error| fail("opening the target directory", error))?;
-        Ok(Self::new(target, path, work, false))
+            |error| Error::io(ErrorKind::Sink, "opening the target directory", error).at_path(path);
+        let target = Dir::open(path).map_err(fail)?;
+        let work = target.try_clone().map_err(fail)?;
+        let mark = mark(&target, path)?;
+        Ok(Self::new(target, path, work, Some(mark)))
     }
 
-    fn new(target: Dir, path: &Path, work: Dir, staged: bool) -> Self {
+    fn new(target: Dir, path: &Path, work: Dir, mark: Option<File>) -> Self {
         Self {
             target,
             target_path: path.to_owned(),
             work,
-            staged,
+            staged: mark.is_none(),
+            _mark: mark,
             keep: false,
             made: Mutex::default(),
         }
@@ -312,6 +295,37 @@ impl Root {
             let _ = self.target.remove_file(MARKER);
         }
     }
+}
+
+fn busy(path: &Path) -> Error {
+    Error::new(ErrorKind::Locked, "another extraction into this directory is running").at_path(path)
+}
+
+/// Makes the mark that says that the target is not whole, and locks it.
+///
+/// A mark that is there already is locked by the run that made it, or that run was killed. Then
+/// what it left would look like a part of what this one makes, so only a directory that is
+/// otherwise empty is taken (`rm -r dir/*` leaves the mark).
+fn mark(target: &Dir, path: &Path) -> Result<File> {
+    let fail =
+        |error| Error::io(ErrorKind::Sink, "marking the target directory", error).at_path(path);
+    let (mark, is_new) = match target.create_new(MARKER, 0o600) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            (target.open_write(MARKER).map_err(fail)?, false)
+        }
+        result => (result.map_err(fail)?, true),
+    };
+    if let Err(TryLockError::WouldBlock) = mark.try_lock() {
+        return Err(busy(path));
+    }
+    let others = |names: Vec<_>| names != [OsStr::from_bytes(MARKER)];
+    if !is_new && target.entries().map(others).map_err(fail)? {
+        let message = "an earlier extraction into this directory was killed, and left files in it";
+        return Err(Error::new(ErrorKind::InvalidState, message)
+            .at_path(path)
+            .hint("remove what it left, and then .xbkit-incomplete"));
+    }
+    Ok(mark)
 }
 
 /// Removes everything in a directory that is ours.

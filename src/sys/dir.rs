@@ -38,6 +38,11 @@ impl Dir {
         open_at(libc::AT_FDCWD, &path, libc::O_RDONLY | libc::O_DIRECTORY, 0).map(Self)
     }
 
+    /// Another handle of the same directory.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     /// Creates a file that must not exist yet, for writing, beneath this directory.
     pub(crate) fn create_new(&self, path: &[u8], mode: u32) -> io::Result<File> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOCTTY;
