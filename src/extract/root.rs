@@ -124,6 +124,7 @@ impl Root {
 
     /// Creates a member's file and the directories above it. It must not exist.
     pub(super) fn create(&self, path: &MemberPath) -> Result<File> {
+        refuse_marks(path)?;
         self.make_parents(path)?;
         let file = self.work.create_new(path.as_bytes(), FILE_MODE).map_err(|error| {
             let error = Error::io(ErrorKind::Sink, "creating the file", error).at_path(path);
@@ -176,6 +177,7 @@ impl Root {
 
     /// Renames a file that this extraction made; what it `replaces` is also one of those.
     pub(super) fn rename(&self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {
+        refuse_marks(to)?;
         self.make_parents(to)?;
         self.work.rename(from.as_bytes(), &self.work, to.as_bytes(), replaces).map_err(
             |error| {
@@ -326,6 +328,17 @@ fn mark(target: &Dir, path: &Path) -> Result<File> {
             .hint("remove what it left, and then .xbkit-incomplete"));
     }
     Ok(mark)
+}
+
+/// Refuses members with the names of our own marks: a later run would remove such a directory as
+/// the remains of an earlier one, and a backup refuse such a file's directory as unfinished.
+fn refuse_marks(path: &MemberPath) -> Result<()> {
+    let top = path.as_bytes().split(|byte| *byte == b'/').next();
+    if top == Some(STAGING) || top == Some(MARKER) {
+        let message = "member path is one that marks unfinished extractions";
+        return Err(Error::new(ErrorKind::UnsafePath, message).at_path(path));
+    }
+    Ok(())
 }
 
 /// Removes everything in a directory that is ours.
