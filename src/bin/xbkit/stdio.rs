@@ -35,7 +35,6 @@ impl Output {
         match path.filter(|path| path.as_os_str() != "-") {
             None => {
                 refuse_terminal_output()?;
-                refuse_closed_output()?;
                 Ok(Self::Stdout)
             }
             Some(path) => Self::open_file(path),
@@ -56,8 +55,12 @@ impl Output {
                 Ok(Self::Device(file))
             }
             Ok(_) => Err(exists(path)),
+            // A symlink to nowhere would stand in the way at the end.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                PartialFile::create(path).map(Self::File)
+                match fs::symlink_metadata(path) {
+                    Ok(_) => Err(exists(path)),
+                    Err(_) => PartialFile::create(path).map(Self::File),
+                }
             }
             Err(error) => {
                 Err(Error::io(ErrorKind::Sink, "cannot look at the output", error).at_path(path))
@@ -114,13 +117,22 @@ impl PartialFile {
             Error::io(ErrorKind::Sink, what, error).at_path(path)
         };
         self.file.sync_all().map_err(|e| failed("cannot sync the output", &self.partial, e))?;
-        // `rename` replaces; who made the name meanwhile keeps it.
-        if fs::symlink_metadata(&self.path).is_ok() {
-            return Err(exists(&self.path));
-        }
-        fs::rename(&self.partial, &self.path)
-            .map_err(|e| failed("cannot name the output", &self.path, e))?;
+        // `rename` would replace; who made the name meanwhile keeps it, and the finished stream
+        // keeps its other name.
         self.committed = true;
+        match fs::hard_link(&self.partial, &self.path) {
+            Ok(()) => fs::remove_file(&self.partial)
+                .map_err(|e| failed("cannot remove the output's first name", &self.partial, e))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(exists(&self.path).hint(format!(
+                    "the whole stream is in {}",
+                    xbkit::error::escape_path(&self.partial)
+                )));
+            }
+            // A file system without hard links.
+            Err(_) => fs::rename(&self.partial, &self.path)
+                .map_err(|e| failed("cannot name the output", &self.path, e))?,
+        }
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         File::open(parent)
@@ -193,22 +205,6 @@ pub(crate) fn refuse_terminal_output() -> Result<()> {
             "standard output is a terminal, and a stream is binary data",
         )
         .hint("send it into a pipe, or redirect it to a file"));
-    }
-    Ok(())
-}
-
-/// A stream written to nowhere must not look like a backup that was made.
-///
-/// Before `main`, Rust opens `/dev/null` for reading and writing in place of a standard output
-/// that was closed (`>&-`). Nobody who wants to discard a stream opens it that way.
-fn refuse_closed_output() -> Result<()> {
-    let is_null = fs::read_link("/proc/self/fd/1").is_ok_and(|path| path == Path::new("/dev/null"));
-    let info = fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or_default();
-    // Octal; the last two bits are the access mode, and 2 is reading and writing.
-    if is_null && matches!(flags.trim().bytes().last(), Some(b'2' | b'6')) {
-        return Err(Error::new(ErrorKind::InvalidArgument, "standard output is closed")
-            .hint("send the stream into a pipe, or redirect it to a file"));
     }
     Ok(())
 }

@@ -136,14 +136,20 @@ fn plan(given: &[Given], parallel: usize) -> Result<ColdBackup> {
     Ok(job)
 }
 
-/// Tablespaces and doublewrite files in places that are not carried.
+/// Tablespaces and other files in places that are not carried.
 fn check_elsewhere(given: &[Given], datadir: &Path, real: &Path) -> Result<()> {
     let listed =
         getopt::text(given, Id::InnodbDirectories).map(OsStr::as_bytes).unwrap_or_default();
     let listed = listed.split(|byte| *byte == b';').map(|dir| ("innodb-directories", dir));
-    let doublewrite = getopt::text(given, Id::DoublewriteDir)
-        .map(|dir| ("innodb-doublewrite-dir", dir.as_bytes()));
-    for (name, dir) in listed.chain(doublewrite) {
+    let single = [
+        ("innodb-doublewrite-dir", Id::DoublewriteDir),
+        ("rocksdb-datadir", Id::RocksdbDatadir),
+        ("rocksdb-wal-dir", Id::RocksdbWalDir),
+    ];
+    let single = single
+        .into_iter()
+        .filter_map(|(name, id)| Some((name, getopt::text(given, id)?.as_bytes())));
+    for (name, dir) in listed.chain(single) {
         let dir = dir.trim_ascii();
         if dir.is_empty() {
             continue;
@@ -250,6 +256,7 @@ mod tests {
         for refused in [
             format!("--innodb-directories=in;{other}"),
             format!("--innodb-doublewrite-dir={other}"),
+            format!("--rocksdb-datadir={other}"),
             "--innodb-data-file-path=disk:10Mnewraw".to_owned(),
         ] {
             let error = error(&[&datadir, &refused]).unwrap_err();

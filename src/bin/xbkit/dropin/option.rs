@@ -12,6 +12,8 @@ pub(crate) enum Id {
     DefaultsGroup,
     Directory,
     DoublewriteDir,
+    RocksdbDatadir,
+    RocksdbWalDir,
     Extract,
     Help,
     Host,

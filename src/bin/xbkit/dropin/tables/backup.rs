@@ -125,7 +125,7 @@ static MARIABACKUP_ONLY: &[Opt] = &[
     Opt::ignored(
         "rocksdb-backup",
         Takes::Bool,
-        "a data directory with RocksDB data is refused as a whole",
+        "RocksDB's files in the data directory are carried like all others",
     ),
     Opt::ignored("innodb-force-recovery-crash", Takes::Value, SERVERS),
 ];

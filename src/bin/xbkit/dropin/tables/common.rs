@@ -319,6 +319,20 @@ pub(super) static SERVER: &[Opt] = &[
     )
     .server(),
     Opt::used(
+        "rocksdb-datadir",
+        Takes::Value,
+        Id::RocksdbDatadir,
+        "directory of RocksDB's files; elsewhere it is refused",
+    )
+    .server(),
+    Opt::used(
+        "rocksdb-wal-dir",
+        Takes::Value,
+        Id::RocksdbWalDir,
+        "directory of RocksDB's log; elsewhere it is refused",
+    )
+    .server(),
+    Opt::used(
         "aria-log-dir-path",
         Takes::Value,
         Id::AriaLogDir,
@@ -376,6 +390,4 @@ pub(super) static SERVER: &[Opt] = &[
     Opt::ignored("innodb-use-native-aio", Takes::Bool, SERVERS),
     Opt::ignored("innodb-write-io-threads", Takes::Value, SERVERS),
     Opt::ignored("redo-log-version", Takes::Value, SERVERS),
-    Opt::ignored("rocksdb-datadir", Takes::Value, RESTORE_ONLY),
-    Opt::ignored("rocksdb-wal-dir", Takes::Value, RESTORE_ONLY),
 ];
