@@ -9,7 +9,7 @@ use crate::create::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::sys::dir::{self, WalkKind};
-use crate::sys::file::{self, Identity};
+use crate::sys::file::{self, Fingerprint, Identity};
 
 /// Longest `.isl` file: it holds one path.
 const MAX_ISL: usize = 4096 + 2;
@@ -18,17 +18,41 @@ const MAX_ISL: usize = 4096 + 2;
 pub(super) fn plan(backup: &Backup) -> Result<Vec<Task>> {
     let mut plan = Plan { datadir: &backup.datadir, tasks: Vec::new(), above: Vec::new() };
     plan.system_tablespace(backup)?;
-    for (dir, prefixes) in [
-        (backup.undo_dir.as_deref(), &["undo"][..]),
-        (backup.log_dir.as_deref(), &["ib_logfile", "#innodb_redo"]),
-        (backup.aria_log_dir.as_deref(), &["aria_log"]),
+    let is_undo = |name: &[u8]| name.starts_with(b"undo") || name.ends_with(b".ibu");
+    let is_aria_log = |name: &[u8]| name.starts_with(b"aria_log");
+    for (dir, is_wanted) in [
+        (&backup.undo_dir, &is_undo as &dyn Fn(&[u8]) -> bool),
+        (&backup.log_dir, &is_redo_log),
+        (&backup.aria_log_dir, &is_aria_log),
     ] {
         if let Some(dir) = dir {
-            plan.named(dir, prefixes)?;
+            plan.named(dir, is_wanted)?;
         }
     }
     plan.walk(&backup.datadir, b"")?;
+    plan.check_redo_log()?;
     Ok(plan.tasks)
+}
+
+/// Fails if anything in the directory is not as it was planned.
+pub(super) fn check_unchanged(backup: &Backup, planned: &[Task]) -> Result<()> {
+    let now = plan(backup)?;
+    let changed = planned.iter().zip(&now).find(|(then, now)| then != now);
+    let (then, now) = match changed {
+        Some((then, now)) => (Some(then), Some(now)),
+        None => (planned.get(now.len()), now.get(planned.len())),
+    };
+    let Some(task) = then.or(now) else { return Ok(()) };
+    let message = "the data directory changed while it was being copied, here at the latest";
+    Err(Error::new(ErrorKind::FileChanged, message)
+        .at_path(backup.datadir.join(&task.member))
+        .hint("stop what writes to it, and start again"))
+}
+
+/// Whether a file or directory of this name is a redo log: that of MySQL 8.0.30 and later is a
+/// directory.
+fn is_redo_log(name: &[u8]) -> bool {
+    name.starts_with(b"ib_logfile") || name == b"#innodb_redo"
 }
 
 struct Plan<'b> {
@@ -48,23 +72,36 @@ impl Plan<'_> {
                 self.add(base.as_bytes(), path, None)?;
             }
         }
-        self.named(backup.home(), &["ibdata"])
+        self.named(backup.home(), &|name| name.starts_with(b"ibdata"))
     }
 
-    /// Adds the entries of a directory whose names begin so. What lies within the data directory
+    /// Adds the entries of a directory that are wanted. What lies within the data directory
     /// is left to the walk, which keeps its place.
-    fn named(&mut self, dir: &Path, prefixes: &[&str]) -> Result<()> {
+    fn named(&mut self, dir: &Path, is_wanted: &dyn Fn(&[u8]) -> bool) -> Result<()> {
         if dir::is_within(dir, self.datadir) {
             return Ok(());
         }
         for entry in list(dir)? {
             let name = entry.name.as_bytes();
             let known = self.tasks.iter().any(|task| task.member.as_bytes() == name);
-            if !known && prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes())) {
+            if !known && is_wanted(name) {
                 self.entry(dir, name, &entry)?;
             }
         }
         Ok(())
+    }
+
+    /// Without its redo log a crashed server cannot recover, and looks fine until it is started.
+    fn check_redo_log(&self) -> Result<()> {
+        // In the root, or where innodb_log_group_home_dir has it within the data directory.
+        let is_redo = |task: &Task| task.member.as_bytes().split(|b| *b == b'/').any(is_redo_log);
+        if self.tasks.iter().any(is_redo) {
+            return Ok(());
+        }
+        let message = "the data directory holds no redo log (ib_logfile0 or #innodb_redo)";
+        Err(Error::new(ErrorKind::NotFound, message)
+            .at_path(self.datadir)
+            .hint("if innodb_log_group_home_dir puts it elsewhere, name that directory too"))
     }
 
     /// Adds what is in `dir`, which is `prefix` in the stream. Gives whether that was anything.
@@ -90,9 +127,10 @@ impl Plan<'_> {
                 "an extraction into this directory did not finish, so it holds no whole backup",
             )
             .at_path(&path)),
-            _ if is_left_out(member, top) => Ok(()),
+            WalkKind::File { .. } if top && is_left_out_file(member) => Ok(()),
             WalkKind::File { .. } if member.ends_with(b".isl") => self.link_file(member, &path),
-            WalkKind::File { size } => self.add(member, path, Some(size)),
+            WalkKind::File { facts } => self.add(member, path, Some(facts)),
+            WalkKind::Directory { .. } if top && is_left_out_dir(member) => Ok(()),
             WalkKind::Directory { identity } => {
                 if self.above.contains(&identity) {
                     return refuse("symlinks lead in a circle here");
@@ -140,10 +178,10 @@ impl Plan<'_> {
         self.add(&[stem, b".ibd"].concat(), target, None)
     }
 
-    fn add(&mut self, member: &[u8], path: PathBuf, size: Option<u64>) -> Result<()> {
+    fn add(&mut self, member: &[u8], path: PathBuf, facts: Option<Fingerprint>) -> Result<()> {
         let member = MemberPath::new(member)?;
-        let size = size.or_else(|| file::size_of(&path));
-        self.tasks.push(Task { member, content: Content::File { path, size } });
+        let facts = facts.or_else(|| file::fingerprint_of(&path));
+        self.tasks.push(Task { member, content: Content::File { path, facts } });
         Ok(())
     }
 }
@@ -157,23 +195,22 @@ fn is_unfinished_mark(name: &[u8]) -> bool {
     name == b".xbkit-partial" || name == b".xbkit-incomplete"
 }
 
-/// What a copy is better without.
-fn is_left_out(member: &[u8], top: bool) -> bool {
-    if member.ends_with(b".pid") || member.ends_with(b".sock.lock") {
-        return true;
-    }
-    if !top {
-        return false;
-    }
+/// Files in the root that a copy is better without. Databases may have such names.
+fn is_left_out_file(name: &[u8]) -> bool {
     let of_backup = |stem: &[u8]| {
-        member.starts_with(stem)
-            && (member.ends_with(b"_checkpoints") || member.ends_with(b"_info"))
+        name.starts_with(stem) && (name.ends_with(b"_checkpoints") || name.ends_with(b"_info"))
     };
-    // Temporary tablespaces and files, which servers make anew when they start.
-    member.starts_with(b"ibtmp")
-        || matches!(member, b"#innodb_temp" | b"#binlog_cache_files" | b"lost+found")
+    // Of a server that runs; temporary tablespaces, which it makes anew when it starts.
+    name.ends_with(b".pid")
+        || name.ends_with(b".sock.lock")
+        || name.starts_with(b"ibtmp")
         // What this directory was restored from is not what it is now.
-        || member == b"xbkit_manifest.json"
+        || name == b"xbkit_manifest.json"
         || of_backup(b"xtrabackup_")
         || of_backup(b"mariadb_backup_")
+}
+
+/// Directories in the root that hold temporary files only, and the one of the file system.
+fn is_left_out_dir(name: &[u8]) -> bool {
+    matches!(name, b"#innodb_temp" | b"#binlog_cache_files" | b"lost+found")
 }

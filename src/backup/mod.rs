@@ -114,8 +114,8 @@ impl Backup {
     ///
     /// # Errors
     /// `Locked` if a server uses the directory, `NotFound` if it is none of a server,
-    /// `FileChanged` if anything in it changes meanwhile, and what reading and writing give.
-    /// The stream is then unfinished, and its reader must be told.
+    /// `FileChanged` if anything in it changes before the last file is read, and what reading and
+    /// writing give. The stream is then unfinished, and its reader must be told.
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         self.run_sink(Sink::from_writer(output, pulse.clone()), &pulse)
@@ -135,7 +135,8 @@ impl Backup {
         // Locked before anything is listed, and until the last byte is out.
         let lock = lock::DatadirLock::take(self)?;
         let tasks = datadir::plan(self)?;
-        let report = stream(&tasks, &self.options, sink, pulse)?;
+        let unchanged = || datadir::check_unchanged(self, &tasks);
+        let report = stream(&tasks, &self.options, sink, pulse, unchanged)?;
         drop(lock);
         Ok(report)
     }

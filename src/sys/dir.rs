@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::file::Identity;
+use super::file::{Fingerprint, Identity};
 use super::{cvt, file};
 
 /// Set once the kernel refused `openat2` (before Linux 5.6, or under a filter such as valgrind's).
@@ -332,7 +332,7 @@ pub(crate) struct WalkEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WalkKind {
     File {
-        size: u64,
+        facts: Fingerprint,
     },
     Directory {
         identity: Identity,
@@ -351,7 +351,7 @@ pub(crate) fn list_resolved(path: &Path) -> io::Result<Vec<WalkEntry>> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let kind = match std::fs::metadata(entry.path()) {
-            Ok(meta) if meta.is_file() => WalkKind::File { size: meta.len() },
+            Ok(meta) if meta.is_file() => WalkKind::File { facts: Fingerprint::of(&meta) },
             Ok(meta) if meta.is_dir() => WalkKind::Directory { identity: Identity::of(&meta) },
             Ok(meta) if meta.file_type().is_socket() => WalkKind::Socket,
             Ok(_) => WalkKind::Other,

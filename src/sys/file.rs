@@ -42,6 +42,16 @@ pub(crate) struct Fingerprint {
     changed: (i64, i64),
 }
 
+impl Fingerprint {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Self {
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
 /// Facts of an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileFacts {
@@ -147,9 +157,9 @@ pub(crate) fn remaining(fd: BorrowedFd<'_>) -> Option<u64> {
     u64::try_from(stat.st_size.checked_sub(at)?).ok()
 }
 
-/// The size of the file a name leads to; `None` if it leads nowhere.
-pub(crate) fn size_of(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|meta| meta.len())
+/// Facts of the file a name leads to; `None` if it leads nowhere.
+pub(crate) fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
+    std::fs::metadata(path).ok().map(|meta| Fingerprint::of(&meta))
 }
 
 /// Reads a file of at most `limit` bytes.
