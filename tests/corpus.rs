@@ -4,6 +4,8 @@
 //! (`XBK_WRITE_GOLDEN=1 cargo test --test corpus` makes them anew), and what
 //! `tests/fuzz/run.sh minimise` kept of fuzzing. An input that once failed stays for good.
 
+#![expect(clippy::duplicate_mod, reason = "the fuzz crate takes the same helpers by path")]
+
 mod common;
 #[path = "fuzz/targets/xbstream.rs"]
 mod xbstream;

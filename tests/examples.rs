@@ -58,6 +58,7 @@ fn a_backup_of_a_directory_extracts_to_the_same_files() {
     let datadir = scratch.path().join("data");
     std::fs::create_dir_all(datadir.join("db")).unwrap();
     std::fs::write(datadir.join("ibdata1"), vec![7; 3 << 20]).unwrap();
+    std::fs::write(datadir.join("ib_logfile0"), "redo").unwrap();
     std::fs::write(datadir.join("db/t.ibd"), "page").unwrap();
     let stream = scratch.path().join("stream");
     std::fs::write(&stream, run("backup", Some(&datadir), None).stdout).unwrap();

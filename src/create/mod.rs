@@ -137,7 +137,7 @@ impl Create {
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         let sink = Sink::from_writer(output, pulse.clone());
-        run::stream(&self.tasks()?, &self.options, sink, &pulse)
+        run::stream(&self.tasks()?, &self.options, sink, &pulse, || Ok(()))
     }
 
     /// Streams into a descriptor, which is borrowed and keeps its flags. Pipes and sockets are
@@ -149,7 +149,7 @@ impl Create {
     ) -> Result<CreateReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         let sink = Sink::from_fd(output, pulse.clone())?;
-        run::stream(&self.tasks()?, &self.options, sink, &pulse)
+        run::stream(&self.tasks()?, &self.options, sink, &pulse, || Ok(()))
     }
 
     fn tasks(&self) -> Result<Vec<Task>> {
@@ -163,7 +163,7 @@ impl Create {
                 Error::new(ErrorKind::InvalidArgument, what)
                     .hint("name files relative to a directory, and give the directory with -C")
             })?;
-            Ok(Task { member, content: Content::File { path: self.base.join(path), size: None } })
+            Ok(Task { member, content: Content::File { path: self.base.join(path), facts: None } })
         };
         self.files.iter().map(task).collect()
     }

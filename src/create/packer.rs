@@ -15,7 +15,7 @@ use crate::format::xbstream::{
     put_payload_header,
 };
 use crate::limits;
-use crate::sys::file::{self, FileFacts};
+use crate::sys::file::{self, Extent, FileFacts};
 
 /// Room in a parcel beyond one chunk's payload: the longest headers of a payload and an end chunk.
 const HEADERS: usize = 4096;
@@ -84,10 +84,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
     /// Packs a whole member.
     pub(super) fn pack(&mut self, task: &Task) -> Result<()> {
         match &task.content {
-            Content::File { path, .. } => {
-                let result = self.pack_file(&task.member, path);
-                result.map_err(|error| error.at_path(path))
-            }
+            Content::File { path, .. } => self.pack_file(&task.member, path),
             Content::Bytes(bytes) => {
                 let size = bytes.len() as u64;
                 self.reserve(&task.member, size)?;
@@ -107,31 +104,28 @@ impl<'o, O: Outlet> Packer<'o, O> {
     }
 
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
-        let fail = |error| Error::io(ErrorKind::Source, "opening the file", error);
-        let file = file::open_read(path).map_err(fail)?;
-        let before = file::facts(&file).map_err(fail)?;
-        if !before.is_regular {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "not a regular file, so it cannot be streamed",
-            ));
-        }
+        let (source, before) = SourceFile::open(path)?;
         let size = before.fingerprint.size;
         self.reserve(member, size)?;
         let copied = if self.options.dialect == Dialect::Percona && before.allocated < size {
-            self.pack_sparse(member, &file, size)?
+            self.pack_sparse(member, &source, size)?
         } else {
-            self.pack_plain(member, &file, size)?
+            self.pack_plain(member, &source, size)?
         };
-        let after = file::facts(&file).map_err(fail)?;
+        let after = source.facts()?;
         self.check_unchanged(path, &before, &after, copied)?;
         self.end(member, copied)
     }
 
     /// Copies `size` bytes, or fewer if the file shrinks meanwhile. Gives their number.
-    fn pack_plain(&mut self, member: &MemberPath, file: &File, size: u64) -> Result<u64> {
+    fn pack_plain(
+        &mut self,
+        member: &MemberPath,
+        source: &SourceFile<'_>,
+        size: u64,
+    ) -> Result<u64> {
         if size > self.options.chunk_size as u64 {
-            file::advise_sequential(file);
+            file::advise_sequential(&source.file);
         }
         let mut offset = 0;
         while offset < size {
@@ -139,7 +133,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
             self.reserve(member, left)?;
             let read = self.pack_chunk(member, offset, |room| {
                 let want = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
-                read_full(file, room.get_mut(..want).unwrap_or_default(), offset)
+                source.read(room.get_mut(..want).unwrap_or_default(), offset)
             })?;
             if read == 0 {
                 break;
@@ -183,12 +177,17 @@ impl<'o, O: Outlet> Packer<'o, O> {
     }
 
     /// Copies a file with holes as sparse chunks. Gives the bytes copied, holes included.
-    fn pack_sparse(&mut self, member: &MemberPath, file: &File, size: u64) -> Result<u64> {
+    fn pack_sparse(
+        &mut self,
+        member: &MemberPath,
+        source: &SourceFile<'_>,
+        size: u64,
+    ) -> Result<u64> {
         let mut payload = std::mem::take(&mut self.scratch);
         payload.resize(self.options.chunk_size, 0);
         let mut offset = 0;
         while offset < size {
-            let chunk = read_sparse(file, offset, size, &mut payload)?;
+            let chunk = read_sparse(source, offset, size, &mut payload)?;
             let data = payload.get(..chunk.data).unwrap_or_default();
             self.ship()?;
             let mut header = Vec::new();
@@ -228,6 +227,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
                     before.fingerprint.size, after.fingerprint.size
                 ),
             )
+            .at_path(path)
             .hint("stop what writes to it, and start again")),
         }
     }
@@ -267,12 +267,15 @@ struct SparseChunk {
 }
 
 /// Reads from `offset` on until the payload is full, the map is long, or `size` is reached.
-fn read_sparse(file: &File, offset: u64, size: u64, payload: &mut [u8]) -> Result<SparseChunk> {
+fn read_sparse(
+    source: &SourceFile<'_>,
+    offset: u64,
+    size: u64,
+    payload: &mut [u8],
+) -> Result<SparseChunk> {
     let mut chunk = SparseChunk { runs: Vec::new(), data: 0, end: offset, short: false };
     while chunk.end < size && chunk.data < payload.len() && chunk.runs.len() < MAX_RUNS {
-        let extent = file::next_data(file, chunk.end).map_err(|error| {
-            Error::io(ErrorKind::Source, "looking for holes", error).at_file(chunk.end)
-        })?;
+        let extent = source.next_data(chunk.end)?;
         let (start, data_end) = extent.map_or((size, size), |extent| (extent.start, extent.end));
         // A longer hole goes on in the next round.
         let skip = u32::try_from(start.min(size) - chunk.end).unwrap_or(u32::MAX);
@@ -282,7 +285,7 @@ fn read_sparse(file: &File, offset: u64, size: u64, payload: &mut [u8]) -> Resul
             let room = payload.get_mut(chunk.data..).unwrap_or_default();
             let want = usize::try_from(data_end.min(size) - start).unwrap_or(usize::MAX);
             let want = want.min(room.len());
-            len = read_full(file, room.get_mut(..want).unwrap_or_default(), start)?;
+            len = source.read(room.get_mut(..want).unwrap_or_default(), start)?;
             chunk.short = len < want;
         }
         chunk.runs.push(SparseRun { skip, len: u32::try_from(len).unwrap_or(0) });
@@ -295,21 +298,53 @@ fn read_sparse(file: &File, offset: u64, size: u64, payload: &mut [u8]) -> Resul
     Ok(chunk)
 }
 
-/// Reads until the room is full or the file ends.
-fn read_full(file: &File, room: &mut [u8], offset: u64) -> Result<usize> {
-    let mut filled = 0;
-    while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
-        match file.read_at(rest, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                return Err(Error::io(ErrorKind::Source, "reading the file", error)
-                    .at_file(offset + filled as u64));
+/// A file being read. Its errors name it; those of the sink do not.
+struct SourceFile<'p> {
+    file: File,
+    path: &'p Path,
+}
+
+impl<'p> SourceFile<'p> {
+    fn open(path: &'p Path) -> Result<(Self, FileFacts)> {
+        let file = file::open_read(path).map_err(|error| {
+            Error::io(ErrorKind::Source, "opening the file", error).at_path(path)
+        })?;
+        let source = Self { file, path };
+        let facts = source.facts()?;
+        if facts.is_regular {
+            return Ok((source, facts));
+        }
+        let message = "not a regular file, so it cannot be streamed";
+        Err(Error::new(ErrorKind::Unsupported, message).at_path(path))
+    }
+
+    fn facts(&self) -> Result<FileFacts> {
+        file::facts(&self.file).map_err(|error| self.error("looking at the file", error))
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Extent>> {
+        file::next_data(&self.file, offset)
+            .map_err(|error| self.error("looking for holes", error).at_file(offset))
+    }
+
+    /// Reads until the room is full or the file ends.
+    fn read(&self, room: &mut [u8], offset: u64) -> Result<usize> {
+        let mut filled = 0;
+        while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
+            let at = offset + filled as u64;
+            match self.file.read_at(rest, at) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error("reading the file", error).at_file(at)),
             }
         }
+        Ok(filled)
     }
-    Ok(filled)
+
+    fn error(&self, what: &'static str, error: io::Error) -> Error {
+        Error::io(ErrorKind::Source, what, error).at_path(self.path)
+    }
 }
 
 fn no_room() -> Error {

@@ -14,30 +14,34 @@ use crate::format::xbstream::Members;
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
 use crate::pipeline::queue::{Popped, Queue};
+use crate::sys::file::Fingerprint;
 use crate::sys::thread::spawn_worker;
 
 /// A member to be streamed.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Task {
     pub(crate) member: MemberPath,
     pub(crate) content: Content,
 }
 
 /// Where its bytes are.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// In a file; its size where it is known already, for the progress.
-    File { path: PathBuf, size: Option<u64> },
+    /// In a file; its facts where they are known already, for the progress, and to see whether
+    /// it changed.
+    File { path: PathBuf, facts: Option<Fingerprint> },
     /// Here; at most a chunk.
     Bytes(Vec<u8>),
 }
 
-/// Streams all tasks into `sink`.
+/// Streams all tasks into `sink`. Before the last one it asks `check` whether what was read is
+/// still true; if not, the stream stays without it.
 pub(crate) fn stream(
     tasks: &[Task],
     options: &StreamOptions,
     sink: Sink<'_>,
     pulse: &Pulse<'_>,
+    check: impl FnOnce() -> Result<()>,
 ) -> Result<CreateReport> {
     options.check()?;
     check_names(tasks)?;
@@ -45,17 +49,28 @@ pub(crate) fn stream(
         pulse.set_total(total);
     }
     let mut pump = Pump { sink, pulse, report: CreateReport::default() };
+    let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
     if options.parallel == 1 {
-        let mut packer = Packer::new(options, &mut pump, Parcel::new(options.chunk_size));
-        tasks.iter().try_for_each(|task| packer.pack(task))?;
-        packer.finish()?;
+        on_this_thread(first, options, &mut pump)?;
     } else {
-        on_workers(tasks, options, &mut pump)?;
+        on_workers(first, options, &mut pump)?;
     }
+    check()?;
+    on_this_thread(last, options, &mut pump)?;
     pump.sink.flush()?;
     pump.report.stream_bytes = pulse.progress().stream_bytes;
     pulse.last_progress()?;
     Ok(pump.report)
+}
+
+fn on_this_thread(
+    tasks: &[Task],
+    options: &StreamOptions,
+    pump: &mut Pump<'_, '_, '_>,
+) -> Result<()> {
+    let mut packer = Packer::new(options, pump, Parcel::new(options.chunk_size));
+    tasks.iter().try_for_each(|task| packer.pack(task))?;
+    packer.finish()
 }
 
 /// Two members of one name make a stream that no reader takes.
@@ -77,7 +92,7 @@ fn total(tasks: &[Task], chunk_size: usize) -> Option<u64> {
         .iter()
         .map(|task| {
             let size = match &task.content {
-                Content::File { size, .. } => (*size)?,
+                Content::File { facts, .. } => facts.as_ref()?.size,
                 Content::Bytes(bytes) => bytes.len() as u64,
             };
             Some(stream_len(&task.member, size, chunk_size))
@@ -132,6 +147,15 @@ impl Shared<'_> {
     }
 }
 
+/// Ends all waits of the readers when it goes.
+struct StopReaders<'s, 't>(&'s Shared<'t>);
+
+impl Drop for StopReaders<'_, '_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// A reader's way to the calling thread.
 struct ToPump<'s, 't>(&'s Shared<'t>);
 
@@ -156,16 +180,15 @@ fn on_workers(tasks: &[Task], options: &StreamOptions, pump: &mut Pump<'_, '_, '
         let _ = shared.empty.push(Parcel::new(options.chunk_size).into_buffer());
     }
     std::thread::scope(|scope| {
-        let result = (0..options.parallel)
+        // Whatever ends this, a panic of the observer included, the readers end too.
+        let _stop = StopReaders(&shared);
+        (0..options.parallel)
             .try_for_each(|number| {
                 let shared = &shared;
                 spawn_worker(scope, &format!("xbkit-read-{number}"), move || read(shared, options))
                     .map(drop)
             })
-            .and_then(|()| drain(&shared, pump));
-        // Whatever ended this, the readers end too.
-        shared.stop();
-        result
+            .and_then(|()| drain(&shared, pump))
     })
 }
 

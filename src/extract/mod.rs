@@ -11,7 +11,8 @@
 //!   written to; nothing but regular files and directories is made.
 //! * Memory: 1 MiB for each of `2 × parallel + 2` buffers, and what
 //!   [`Decoder`](crate::format::xbstream::Decoder) holds for each member, about as much again for
-//!   an open one here, and its path once. Descriptors: half of the process's limit, up to 1024.
+//!   an open one here, and its path once. The windows of outer layers come on top, for zstd up to
+//!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
 
 mod holes;
 mod pattern;
@@ -48,7 +49,7 @@ pub struct Extract {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExtractReport {
-    /// Members extracted.
+    /// Members extracted, less those that the stream took back itself.
     pub members: u64,
     /// Members of the stream that no pattern asked for; they were verified all the same.
     pub skipped: u64,

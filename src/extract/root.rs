@@ -18,6 +18,9 @@ use crate::sys::file::Identity;
 const FILE_MODE: u32 = 0o640;
 /// Mode of directories, less the process's umask.
 const DIR_MODE: u32 = 0o750;
+/// Directories remembered, to save asking for them again: a backup has one for each database, and
+/// a stream made to do harm as many as it likes.
+const KNOWN_DIRS: usize = 4096;
 /// Where a staged extraction grows, beneath the target.
 pub(super) const STAGING: &[u8] = b".xbkit-partial";
 /// Stands in the target while an extraction in place runs: only a kill leaves it there.
@@ -43,8 +46,9 @@ pub(super) struct Root {
 /// What this extraction made in place, to be removed if it fails.
 #[derive(Default)]
 struct Made {
-    /// Directories known to exist.
+    /// Directories known to exist, [`KNOWN_DIRS`] at most.
     dirs: HashSet<Box<[u8]>>,
+    /// In place: the topmost of the directories made for a member; all below are ours too.
     own_dirs: Vec<Box<[u8]>>,
     files: HashSet<MemberPath>,
 }
@@ -201,12 +205,15 @@ impl Root {
             return Ok(());
         }
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut own = false;
         for dir in ends.filter_map(|end| bytes.get(..end)) {
-            if made.dirs.contains(dir) {
-                continue;
-            }
             match self.work.make_dir(dir, DIR_MODE) {
-                Ok(()) => made.own_dirs.push(dir.into()),
+                Ok(()) => {
+                    if !self.staged && !own {
+                        made.own_dirs.push(dir.into());
+                    }
+                    own = true;
+                }
                 // A directory of an earlier member or of the user; anything else that bears the
                 // name refuses the member's own creation.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -216,21 +223,27 @@ impl Root {
                     return Err(self.explain(error.at_path(dir)));
                 }
             }
-            made.dirs.insert(dir.into());
         }
+        if made.dirs.len() >= KNOWN_DIRS {
+            made.dirs.clear();
+        }
+        made.dirs.insert(parents.into());
         Ok(())
     }
 
-    /// Makes everything durable, if asked, and then visible.
+    /// Makes every file durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.work.sync_filesystem().map_err(|error| {
+            Error::io(ErrorKind::Sink, "syncing the extracted files", error)
+                .at_path(&self.target_path)
+        })
+    }
+
+    /// Makes everything visible, and that durable too, if asked.
     pub(super) fn publish(mut self, sync: bool, overwrite: bool) -> Result<()> {
         let fail = |what: &'static str, error| {
             Error::io(ErrorKind::Sink, what, error).at_path(&self.target_path)
         };
-        if sync {
-            self.work
-                .sync_filesystem()
-                .map_err(|error| fail("syncing the extracted files", error))?;
-        }
         if !self.staged {
             self.target
                 .remove_file(MARKER)
@@ -241,6 +254,10 @@ impl Root {
             self.keep = true;
             move_into(&self.work, &self.target)
                 .map_err(|(name, error)| self.move_error(&name, error))?;
+            if sync {
+                // Files went into directories that existed, whose entries have to last too.
+                self.sync()?;
+            }
             self.keep = false;
         } else {
             self.move_all_or_none()?;
@@ -289,9 +306,8 @@ impl Root {
         for path in &made.files {
             clean &= self.work.remove_file(path.as_bytes()).is_ok();
         }
-        // Deepest last made, so last made first; a directory that others use meanwhile stays.
-        for dir in made.own_dirs.iter().rev() {
-            let _ = self.work.remove_dir(dir);
+        for dir in &made.own_dirs {
+            let _ = remove_empty(&self.work, dir);
         }
         if clean {
             let _ = self.target.remove_file(MARKER);
@@ -358,6 +374,25 @@ fn clear(dir: &Dir) -> io::Result<()> {
             continue;
         }
         left.pop();
+    }
+    Ok(())
+}
+
+/// Removes the directory `top` and those below it, as far as they are empty.
+fn remove_empty(dir: &Dir, top: &[u8]) -> io::Result<()> {
+    let mut dirs = vec![top.to_vec()];
+    let mut looked_at = 0;
+    while let Some(path) = dirs.get(looked_at) {
+        for path in below(dir, path)? {
+            if dir.entry_type(&path)? == Some(EntryType::Directory) {
+                dirs.push(path);
+            }
+        }
+        looked_at += 1;
+    }
+    // The deeper, the later in the list. One that others use meanwhile stays.
+    for path in dirs.iter().rev() {
+        let _ = dir.remove_dir(path);
     }
     Ok(())
 }

@@ -49,6 +49,10 @@ pub(super) fn extract(
     report.stream_bytes = pulse.progress().stream_bytes;
     // The last event, as the observer may still break; behind it nothing can be taken back.
     pulse.last_progress()?;
+    if job.sync {
+        root.sync()?;
+        pulse.check()?;
+    }
     root.publish(job.sync, job.overwrite)?;
     Ok(report)
 }
@@ -179,6 +183,7 @@ impl Unpack<'_, '_, '_> {
         }
         if rewrite && self.root.made(path) {
             self.root.remove(path)?;
+            self.report.members -= 1;
         }
         Ok(true)
     }
@@ -210,11 +215,18 @@ impl Unpack<'_, '_, '_> {
             }
             return Ok(());
         }
-        self.root.rename(from, to, replaces && self.root.made(to))
+        let replaces = replaces && self.root.made(to);
+        self.root.rename(from, to, replaces)?;
+        self.report.members -= u64::from(replaces);
+        Ok(())
     }
 
     fn remove(&mut self, path: &MemberPath) -> Result<()> {
-        if self.root.made(path) { self.root.remove(path) } else { Ok(()) }
+        if self.root.made(path) {
+            self.root.remove(path)?;
+            self.report.members -= 1;
+        }
+        Ok(())
     }
 }
 

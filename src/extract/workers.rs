@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Scope;
 
 use parking_lot::{Condvar, Mutex};
@@ -58,6 +59,8 @@ impl Drop for Buffer {
 struct Shared {
     /// The first failure, until the job's thread took it.
     error: Mutex<Option<Error>>,
+    /// The job ended.
+    stopped: AtomicBool,
     /// Members that were written and closed, not yet reported.
     closed: Mutex<Vec<(MemberPath, u64)>>,
     /// Batches handed out and not done yet.
@@ -75,8 +78,8 @@ impl Shared {
         self.error.lock().take().map_or(Ok(()), Err)
     }
 
-    fn failed(&self) -> bool {
-        self.error.lock().is_some()
+    fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.error.lock().is_some()
     }
 }
 
@@ -174,8 +177,10 @@ impl Workers {
 }
 
 impl Drop for Workers {
-    /// Lets the workers end, whatever ended the job.
+    /// Lets the workers end, whatever ended the job: what is queued is not written any more, as
+    /// after a success nothing is.
     fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
         for queue in &self.queues {
             queue.close();
         }
@@ -186,7 +191,7 @@ fn work(jobs: &Queue<Vec<Op>>, mut writer: MemberWriter<'_>, shared: &Shared) {
     let mut failed = false;
     while let Some(batch) = jobs.pop() {
         // After a failure work is only taken and dropped, so that nobody waits for this worker.
-        if !failed && !shared.failed() {
+        if !failed && !shared.is_over() {
             let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut writer, shared)));
             if let Err(error) = done.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
                 failed = true;

@@ -68,7 +68,13 @@ impl<R: Read> Layered<R> {
 impl<R: Read> Read for Layered<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let (layer, result) = match self {
-            Self::Source(source) => return source.read(buf),
+            // What decoders do with an interrupted read is their affair; here none passes.
+            Self::Source(source) => loop {
+                match source.read(buf) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
+                }
+            },
             Self::Plain(begun) => return begun.read(buf),
             Self::Gzip(decoder) => (Layer::Gzip, decoder.read(buf)),
             Self::Zstd(decoder) => (Layer::Zstd, decoder.read(buf)),

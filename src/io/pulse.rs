@@ -75,8 +75,14 @@ impl<'a> Pulse<'a> {
         self.state.borrow_mut().progress.total_bytes = Some(bytes);
     }
 
+    /// Whether the token was set.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.cancel.as_ref().map_or(Ok(()), CancelToken::check)
+    }
+
     /// Counts a finished member, and tells the observer.
     pub(crate) fn member(&self, path: &Path, size: u64) -> Result<()> {
+        self.check()?;
         self.state.borrow_mut().progress.members += 1;
         self.send(&Event::Member { path, size })
     }

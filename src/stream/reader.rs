@@ -109,13 +109,10 @@ impl<R: Read> StreamReader<R> {
                 let end = self.pending.start;
                 break (end - len..end, item.without_bytes());
             }
-            let count = loop {
-                match self.input.read(&mut self.buffer) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    result => break result,
-                }
-            }
-            .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
+            let count = self
+                .input
+                .read(&mut self.buffer)
+                .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
             if count == 0 {
                 self.decoder.finish()?;
                 self.state = State::Ended;

@@ -14,7 +14,6 @@ const ARGUMENTS: [&str; 5] =
     ["--exact", "child_process", "--ignored", "--nocapture", "--test-threads=1"];
 
 /// This test binary as a process of its own that does `job`.
-#[expect(clippy::disallowed_methods, reason = "tests know where their binary is")]
 pub(crate) fn child(job: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
     command.args(ARGUMENTS).env("XBK_CHILD", job);
