@@ -136,10 +136,8 @@ impl Unpack<'_, '_, '_> {
                         None => break,
                         Some(Item::Data { id, offset, bytes }) if self.is_wanted(id) => {
                             let range = at - bytes.len()..at;
-                            workers.add(
-                                id,
-                                Op::Write { id, offset, buffer: Arc::clone(&buffer), range },
-                            );
+                            let op = Op::Write { id, offset, buffer: Arc::clone(&buffer), range };
+                            workers.add(id, op, self.pulse)?;
                         }
                         Some(item) => self.hand_over(item, &mut workers)?,
                     }
@@ -156,11 +154,11 @@ impl Unpack<'_, '_, '_> {
                     workers.barrier(self.pulse)?;
                 }
                 if self.begins(id, &path, rewrite)? {
-                    workers.add(id, Op::Open { id, path });
+                    workers.add(id, Op::Open { id, path }, self.pulse)?;
                 }
             }
             Item::Close { id, path, size } if self.ends(id, size) => {
-                workers.add(id, Op::Close { id, path, size });
+                workers.add(id, Op::Close { id, path, size }, self.pulse)?;
             }
             Item::Rename { from, to, replaces } => {
                 workers.barrier(self.pulse)?;

@@ -22,6 +22,10 @@ use crate::sys::thread::spawn_worker;
 /// Batches that may wait for one worker.
 const QUEUE_LEN: usize = 4;
 
+/// Work that is added before it has to be handed over. Chunks may be tiny: without this a buffer
+/// of 1 MiB became 10 MiB of work, and several of them could wait.
+const MAX_ADDED: usize = 1024;
+
 /// A piece of work.
 pub(super) enum Op {
     Open { id: MemberId, path: MemberPath },
@@ -87,6 +91,8 @@ impl Shared {
 pub(super) struct Workers {
     queues: Vec<Arc<Queue<Vec<Op>>>>,
     batches: Vec<Vec<Op>>,
+    /// Work in all batches.
+    added: usize,
     shared: Arc<Shared>,
     buffers: Arc<Queue<Box<[u8]>>>,
 }
@@ -104,8 +110,13 @@ impl Workers {
         for _ in 0..buffers {
             let _ = pool.push(vec![0; buffer_size].into_boxed_slice());
         }
-        let mut workers =
-            Self { queues: Vec::new(), batches: Vec::new(), shared: Arc::default(), buffers: pool };
+        let mut workers = Self {
+            queues: Vec::new(),
+            batches: Vec::new(),
+            added: 0,
+            shared: Arc::default(),
+            buffers: pool,
+        };
         for number in 0..count {
             let queue = Arc::new(Queue::new(QUEUE_LEN));
             let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
@@ -132,17 +143,21 @@ impl Workers {
         }
     }
 
-    /// Adds work for the member's worker; it is handed over by [`Workers::flush`].
-    pub(super) fn add(&mut self, id: MemberId, op: Op) {
+    /// Adds work for the member's worker; it is handed over by [`Workers::flush`], at the latest
+    /// when there is much of it.
+    pub(super) fn add(&mut self, id: MemberId, op: Op, pulse: &Pulse<'_>) -> Result<()> {
         let count = self.batches.len().max(1) as u64;
         let worker = usize::try_from(id.0 % count).unwrap_or(0);
         if let Some(batch) = self.batches.get_mut(worker) {
             batch.push(op);
         }
+        self.added += 1;
+        if self.added < MAX_ADDED { Ok(()) } else { self.flush(pulse) }
     }
 
     /// Hands all added work over, waiting for room in the queues, and reports closed members.
     pub(super) fn flush(&mut self, pulse: &Pulse<'_>) -> Result<()> {
+        self.added = 0;
         for (batch, queue) in self.batches.iter_mut().zip(&self.queues) {
             if batch.is_empty() {
                 continue;
