@@ -218,6 +218,11 @@ impl Error {
         self.0.kind
     }
 
+    /// The sentence alone, without place and cause.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The file or stream member concerned.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()

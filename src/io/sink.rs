@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::fd::StreamFd;
 use super::pulse::{Beat, Pulse};
+use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fd::Direction;
 
@@ -64,6 +65,32 @@ impl<'a> Sink<'a> {
             To::Fd(_) => Ok(()),
             To::Writer(writer) => writer.flush().map_err(write_error),
         }
+    }
+}
+
+/// A descriptor written outside of a job: waits in it can be cancelled, and a broken pipe is an
+/// error, never a signal.
+pub struct FdWriter<'fd> {
+    fd: StreamFd<'fd>,
+    cancel: Option<CancelToken>,
+}
+
+impl<'fd> FdWriter<'fd> {
+    /// Writes to a descriptor, which is borrowed, keeps its flags and stays open.
+    pub fn new(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
+        let fd = StreamFd::new(fd, Direction::Write).map_err(write_error)?;
+        Ok(Self { fd, cancel })
+    }
+}
+
+impl Write for FdWriter<'_> {
+    /// Errors carry an [`Error`].
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.fd.write(bytes, &self.cancel)?.map_err(write_error)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -73,7 +73,8 @@ pub struct FdReader<'fd> {
 }
 
 impl<'fd> FdReader<'fd> {
-    pub(crate) fn new(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
+    /// Reads from a descriptor, which is borrowed, keeps its flags and stays open.
+    pub fn new(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
         let fd = StreamFd::new(fd, Direction::Read).map_err(read_error)?;
         Ok(Self { fd, cancel })
     }

@@ -1,0 +1,427 @@
+//! The one table of options: what jobs can be told, under which name and number, in which range.
+//!
+//! The C interface takes its numbers from here, other bindings their keywords, and tests compare
+//! all of them, and the command line, with this table. A number is never changed or used again.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+
+/// The type of an option's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionType {
+    /// On or off.
+    Bool,
+    /// A whole number, not negative.
+    Int,
+    /// A string: a path (bytes without NUL, relative to the working directory) or UTF-8 text.
+    String,
+    /// Any bytes.
+    Bytes,
+}
+
+impl OptionType {
+    /// The pinned number of the type.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Bool => 1,
+            Self::Int => 2,
+            Self::String => 3,
+            Self::Bytes => 4,
+        }
+    }
+}
+
+/// A job that takes options. The numbers are bits, so that a set of jobs is their sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Job {
+    /// [`crate::Create`]
+    Create,
+    /// [`crate::Backup`]
+    Backup,
+    /// [`crate::Extract`]
+    Extract,
+    /// [`crate::List`]
+    List,
+    /// [`crate::Verify`]
+    Verify,
+    /// [`crate::StreamWriter`]
+    Writer,
+    /// [`crate::EntryWriter`]
+    Entry,
+    /// [`crate::StreamReader`]
+    Reader,
+}
+
+impl Job {
+    /// Every job.
+    pub const ALL: &'static [Self] = &[
+        Self::Create,
+        Self::Backup,
+        Self::Extract,
+        Self::List,
+        Self::Verify,
+        Self::Writer,
+        Self::Entry,
+        Self::Reader,
+    ];
+
+    /// The job's bit.
+    pub const fn bit(self) -> u32 {
+        match self {
+            Self::Create => 1,
+            Self::Backup => 1 << 1,
+            Self::Extract => 1 << 2,
+            Self::List => 1 << 3,
+            Self::Verify => 1 << 4,
+            Self::Writer => 1 << 5,
+            Self::Entry => 1 << 6,
+            Self::Reader => 1 << 7,
+        }
+    }
+
+    /// The job's name in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Backup => "backup",
+            Self::Extract => "extract",
+            Self::List => "list",
+            Self::Verify => "verify",
+            Self::Writer => "a writer",
+            Self::Entry => "an entry",
+            Self::Reader => "a reader",
+        }
+    }
+}
+
+/// One option.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OptionInfo {
+    /// Its number, pinned.
+    pub id: u32,
+    /// Its name; as a keyword, and in upper case behind `XBK_OPT_` in C.
+    pub name: &'static str,
+    /// Its long name on the command line, where it has one.
+    pub long: Option<&'static str>,
+    /// The type of its value.
+    pub kind: OptionType,
+    /// What a number counts or a string is: `bytes`, `threads`, `path`, `pattern`; else empty.
+    pub unit: &'static str,
+    /// Smallest and largest number, where the value is one.
+    pub range: Option<(u64, u64)>,
+    /// The words that a string may be; any if there are none.
+    pub choices: &'static [&'static str],
+    /// The value if it is not set, as text; empty where there is none.
+    pub default: &'static str,
+    /// Whether it may be given more than once, which adds a value.
+    pub repeatable: bool,
+    /// The jobs that take it; others refuse it.
+    pub jobs: &'static [Job],
+    /// What it does.
+    pub doc: &'static str,
+    /// The first version that has it.
+    pub since: &'static str,
+}
+
+impl OptionInfo {
+    /// What the options below have in common.
+    const COMMON: Self = Self {
+        id: 0,
+        name: "",
+        long: None,
+        kind: OptionType::String,
+        unit: "",
+        range: None,
+        choices: &[],
+        default: "",
+        repeatable: false,
+        jobs: &[],
+        doc: "",
+        since: "0.1",
+    };
+
+    /// Whether `job` takes it.
+    pub fn is_for(&self, job: Job) -> bool {
+        self.jobs.contains(&job)
+    }
+
+    /// Checks a number.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the name and the range.
+    pub fn check_int(&self, value: i64) -> Result<u64> {
+        let (min, max) = self.range.unwrap_or((0, i64::MAX.unsigned_abs()));
+        match u64::try_from(value) {
+            Ok(value) if (min..=max).contains(&value) => Ok(value),
+            _ => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("{} {value} is not between {min} and {max}", self.name),
+            )),
+        }
+    }
+
+    /// Checks a string.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the name and what it may be.
+    pub fn check_string(&self, value: &[u8]) -> Result<()> {
+        let refuse = |why: String| {
+            Err(Error::new(ErrorKind::InvalidArgument, format!("{} {why}", self.name)))
+        };
+        if value.contains(&0) {
+            return refuse("contains a NUL byte".to_owned());
+        }
+        if value.is_empty() {
+            return refuse("is empty".to_owned());
+        }
+        if !self.choices.is_empty() && !self.choices.iter().any(|word| word.as_bytes() == value) {
+            let value = value.escape_ascii();
+            return refuse(format!("\"{value}\" is none of {}", self.choices.join(", ")));
+        }
+        Ok(())
+    }
+}
+
+/// The option of this number.
+pub fn by_id(id: u32) -> Option<&'static OptionInfo> {
+    OPTIONS.iter().find(|option| option.id == id)
+}
+
+/// The option of this name.
+pub fn by_name(name: &str) -> Option<&'static OptionInfo> {
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
+const STREAMING: &[Job] = &[Job::Create, Job::Backup, Job::Writer];
+
+/// Every option, in the order of its number. Numbers leave room between groups: 1 how a stream
+/// is made, 20 what goes into it, 40 where a data directory has its parts, 60 extraction, 80
+/// verification.
+pub static OPTIONS: &[OptionInfo] = &[
+    OptionInfo {
+        id: 1,
+        name: "parallel",
+        long: Some("parallel"),
+        kind: OptionType::Int,
+        unit: "threads",
+        range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
+        default: "1",
+        jobs: &[Job::Create, Job::Backup, Job::Extract],
+        doc: "worker threads that read or write files; each file belongs to one",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 2,
+        name: "chunk_size",
+        long: Some("chunk-size"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((
+            *limits::CHUNK_SIZE_RANGE.start() as u64,
+            *limits::CHUNK_SIZE_RANGE.end() as u64,
+        )),
+        default: "1048576",
+        jobs: STREAMING,
+        doc: "payload bytes of a chunk",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 3,
+        name: "dialect",
+        long: Some("dialect"),
+        choices: &["mariadb", "percona"],
+        default: "mariadb",
+        jobs: STREAMING,
+        doc: "percona: holes travel as sparse chunks, which mbstream refuses; \
+              mariadb: as zeros, which every reader takes",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 20,
+        name: "file",
+        unit: "path",
+        repeatable: true,
+        jobs: &[Job::Create],
+        doc: "a regular file to stream; its path, relative and without \"..\", becomes its name",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 21,
+        name: "base_dir",
+        long: Some("directory"),
+        unit: "path",
+        default: ".",
+        jobs: &[Job::Create],
+        doc: "the directory that files are named relative to",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 22,
+        name: "changed",
+        choices: &["refuse", "warn"],
+        default: "refuse",
+        jobs: &[Job::Create],
+        doc: "a file that changes while it is read: fail, or warn by a log event and go on",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 40,
+        name: "datadir",
+        long: Some("datadir"),
+        unit: "path",
+        jobs: &[Job::Backup],
+        doc: "the data directory of a stopped server",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 41,
+        name: "data_home",
+        unit: "path",
+        jobs: &[Job::Backup],
+        doc: "where the system tablespace is, if not in datadir (innodb_data_home_dir)",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 42,
+        name: "undo_dir",
+        unit: "path",
+        jobs: &[Job::Backup],
+        doc: "where undo tablespaces are, if not in datadir (innodb_undo_directory)",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 43,
+        name: "log_dir",
+        unit: "path",
+        jobs: &[Job::Backup],
+        doc: "where the redo log is, if not in datadir (innodb_log_group_home_dir)",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 44,
+        name: "aria_log_dir",
+        unit: "path",
+        jobs: &[Job::Backup],
+        doc: "where Aria's log is, if not in datadir (aria_log_dir_path)",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 45,
+        name: "system_file",
+        unit: "path",
+        default: "ibdata1",
+        repeatable: true,
+        jobs: &[Job::Backup],
+        doc: "a file of the system tablespace, as innodb_data_file_path names it, without size",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 60,
+        name: "target_dir",
+        long: Some("directory"),
+        unit: "path",
+        jobs: &[Job::Extract],
+        doc: "where to extract to: a new or empty directory, made if it is missing",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 61,
+        name: "in_place",
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Extract],
+        doc: "write straight into the target, which exists and may hold other files; refuse \
+              files that exist, and remove what was made on failure",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 62,
+        name: "overwrite",
+        long: Some("overwrite"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Extract],
+        doc: "let the target hold files, and replace those that are in the stream, at the end; \
+              not together with in_place",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 63,
+        name: "sync",
+        long: Some("no-sync"),
+        kind: OptionType::Bool,
+        default: "1",
+        jobs: &[Job::Extract],
+        doc: "wait until everything is on disk before success is reported",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 64,
+        name: "member_pattern",
+        unit: "pattern",
+        repeatable: true,
+        jobs: &[Job::Extract],
+        doc: "extract only members that match: a name stands for itself or for all below that \
+              directory; *, ?, [...] and {a,b} match within a component, ** across",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 80,
+        name: "allow_unproven",
+        long: Some("allow-unproven"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Verify],
+        doc: "let a sound stream pass that nothing proves to be complete",
+        ..OptionInfo::COMMON
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_in_order() {
+        assert!(OPTIONS.is_sorted_by(|a, b| a.id < b.id));
+        for option in OPTIONS {
+            assert!(std::ptr::eq(by_id(option.id).unwrap(), option));
+            assert!(std::ptr::eq(by_name(option.name).unwrap(), option));
+            assert!(!option.jobs.is_empty() && !option.doc.is_empty(), "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn defaults_are_values_of_their_type() {
+        for option in OPTIONS.iter().filter(|option| !option.default.is_empty()) {
+            match option.kind {
+                OptionType::Bool => assert!(matches!(option.default, "0" | "1"), "{option:?}"),
+                OptionType::Int => {
+                    option.check_int(option.default.parse().unwrap()).unwrap();
+                }
+                _ => option.check_string(option.default.as_bytes()).unwrap(),
+            }
+        }
+        assert_eq!(by_name("chunk_size").unwrap().default, limits::CHUNK_SIZE.to_string());
+    }
+
+    #[test]
+    fn jobs_are_distinct_bits() {
+        let sum: u32 = Job::ALL.iter().map(|job| job.bit()).sum();
+        assert_eq!(sum.count_ones() as usize, Job::ALL.len());
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_option_and_what_it_may_be() {
+        let error = by_name("parallel").unwrap().check_int(257).unwrap_err();
+        assert_eq!(error.to_string(), "parallel 257 is not between 1 and 256");
+        assert!(by_name("parallel").unwrap().check_int(-1).is_err());
+        let error = by_name("dialect").unwrap().check_string(b"x\xff").unwrap_err();
+        assert_eq!(error.to_string(), "dialect \"x\\xff\" is none of mariadb, percona");
+        assert!(by_name("datadir").unwrap().check_string(b"a\0b").is_err());
+        assert!(by_name("datadir").unwrap().check_string(b"").is_err());
+    }
+}
