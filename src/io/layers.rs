@@ -211,6 +211,39 @@ mod tests {
         zstd::stream::encode_all(data, 1).unwrap()
     }
 
+    /// Gives a byte at a time, and is interrupted before each.
+    struct Interrupted<'b>(&'b [u8], bool);
+
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let len = buf.len().min(1);
+            self.0.read(&mut buf[..len])
+        }
+    }
+
+    /// Callers retry by themselves; the bytes looked at ahead were lost then.
+    #[test]
+    fn an_interrupted_source_loses_nothing() {
+        for bytes in [b"XBSTCK01 and more".to_vec(), gzip(b"XBS"), lz4(b"XBS"), zstd(b"XBS")] {
+            let whole = read_all(&bytes).unwrap();
+            let (mut reader, _) = Layered::peel(Interrupted(&bytes, false)).unwrap();
+            let mut out = Vec::new();
+            let mut buf = [0; 64];
+            loop {
+                match reader.read(&mut buf) {
+                    Ok(0) => break,
+                    Ok(count) => out.extend_from_slice(&buf[..count]),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted),
+                }
+            }
+            assert_eq!(out, whole);
+        }
+    }
+
     fn read_all(bytes: &[u8]) -> Result<Vec<u8>> {
         let (mut reader, _) = Layered::peel(bytes)?;
         let mut out = Vec::new();
