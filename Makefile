@@ -105,6 +105,10 @@ fuzz-deps:
 soak: test-deps build ## tests and demo again and again for SECONDS, with new random seeds
 	CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" XBKIT=$(XBKIT) tests/soak.sh $(SECONDS)
 
+.PHONY: header
+header: build-deps ## make include/xbkit.h from the C interface's sources
+	XBK_WRITE_HEADER=1 $(CARGO) test $(CARGO_FLAGS) --package xbkit-capi --test header the_header_is
+
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean

@@ -1,0 +1,106 @@
+//! Extracting a stream.
+
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
+
+use xbkit_core::Extract;
+use xbkit_core::options::Job;
+
+use crate::error::{Failure, xbk_error};
+use crate::guard::{self, Gate};
+use crate::io::{ReadCallback, borrow_fd, xbk_read_fn};
+use crate::observer::{Watcher, xbk_observer};
+use crate::options::{self, JobOptions, xbk_options};
+use crate::report::{self, xbk_report};
+use crate::status::xbk_status;
+
+/// The job as the options and the observer say.
+fn job(
+    options: *const xbk_options,
+    observer: *const xbk_observer,
+) -> Result<(Extract, Watcher), Failure> {
+    guard::need!(options);
+    let mut watcher = Watcher::read(observer)?;
+    let options = JobOptions::read(options, Job::Extract)?;
+    let mut job = Extract::into_dir(options.need_path(options::XBK_OPT_TARGET_DIR)?);
+    if let Some(on) = options.bool(options::XBK_OPT_IN_PLACE) {
+        job = job.in_place(on);
+    }
+    if let Some(on) = options.bool(options::XBK_OPT_OVERWRITE) {
+        job = job.overwrite(on);
+    }
+    if let Some(on) = options.bool(options::XBK_OPT_SYNC) {
+        job = job.sync(on);
+    }
+    job = options.patterns(job)?;
+    if let Some(threads) = options.int(options::XBK_OPT_PARALLEL) {
+        job = job.parallel(threads);
+    }
+    if let Some(token) = options.cancel_or(watcher.cancel.take())? {
+        job = job.cancel(token);
+    }
+    Ok((job, watcher))
+}
+
+/// Extracts a stream into a directory, XBK_OPT_TARGET_DIR, to its end. Outer gzip, zstd and lz4
+/// layers come off. XBK_OK means that every byte was checked, written, and (unless XBK_OPT_SYNC is
+/// off) is on disk; after a failure nothing is left that could be taken for a whole backup.
+/// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+/// 200 ms; the descriptor keeps its flags, and stays open.
+/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+/// \param fd        where the stream comes from; borrowed
+/// \param observer  may be NULL
+/// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+/// \param err       may be NULL; set only when the result is < 0
+/// \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
+///         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
+///         XBK_E_EXISTS, XBK_E_PERMISSION, XBK_E_NO_SPACE of the target; XBK_E_NOT_FOUND if a
+///         pattern matches no member; XBK_E_SOURCE; XBK_E_CANCELLED
+/// Thread safety: any thread; several jobs may run at once. Since: 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn xbk_extract_from_fd(
+    options: *const xbk_options,
+    fd: c_int,
+    observer: *const xbk_observer,
+    report: *mut *mut xbk_report,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_extract_from_fd", err, || {
+        let report = report::Place::new(report);
+        let (job, mut watcher) = job(options, observer)?;
+        let done = job.run_fd(borrow_fd(fd)?, &mut watcher)?;
+        Ok(report.give(done))
+    })
+}
+
+/// The same with a callback that gives the stream, on this thread, with user.
+/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+/// \param read_fn  must not be NULL
+/// \param user      handed to read_fn; may be NULL
+/// \param observer  may be NULL
+/// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+/// \param err       may be NULL; set only when the result is < 0
+/// \return as xbk_extract_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+/// Thread safety: any thread; several jobs may run at once. Since: 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn xbk_extract_from_cb(
+    options: *const xbk_options,
+    read_fn: xbk_read_fn,
+    user: *mut c_void,
+    observer: *const xbk_observer,
+    report: *mut *mut xbk_report,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_extract_from_cb", err, || {
+        let report = report::Place::new(report);
+        let gate = Arc::new(Gate::new(true));
+        let mut stream = ReadCallback::new(read_fn, user, Arc::clone(&gate), None)?;
+        let (job, mut watcher) = job(options, observer)?;
+        let done = job
+            .run(&mut stream, &mut watcher)
+            .map_err(|error| gate.explain(Failure::from(error)))?;
+        Ok(report.give(done))
+    })
+}

@@ -1,0 +1,571 @@
+//! What a job is told: values by option number, checked when they are set.
+
+use std::ffi::{CString, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, TryLockError};
+
+use xbkit_core::options::{Job, OPTIONS, OptionInfo, OptionType, by_id};
+use xbkit_core::{CancelToken, Dialect, ErrorKind, Extract};
+
+use crate::cancel::xbk_cancel;
+use crate::error::{Failure, xbk_error};
+use crate::guard::{self, text};
+use crate::status::{XBK_E_UNSUPPORTED, XBK_OK, xbk_status};
+
+/// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract.
+pub const XBK_OPT_PARALLEL: u32 = 1;
+/// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer.
+pub const XBK_OPT_CHUNK_SIZE: u32 = 2;
+/// "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
+/// refuses. string; create, backup, writer.
+pub const XBK_OPT_DIALECT: u32 = 3;
+/// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
+/// one. string; create.
+pub const XBK_OPT_FILE: u32 = 20;
+/// The directory that files are named relative to; the working directory if not set. string;
+/// create.
+pub const XBK_OPT_BASE_DIR: u32 = 21;
+/// A file that changes while it is read: "refuse" (if not set) fails, "warn" goes on with a log
+/// event. string; create.
+pub const XBK_OPT_CHANGED: u32 = 22;
+/// The data directory of a stopped server. string; backup, which needs it.
+pub const XBK_OPT_DATADIR: u32 = 40;
+/// Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
+/// backup.
+pub const XBK_OPT_DATA_HOME: u32 = 41;
+/// Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string; backup.
+pub const XBK_OPT_UNDO_DIR: u32 = 42;
+/// Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string; backup.
+pub const XBK_OPT_LOG_DIR: u32 = 43;
+/// Where Aria's log is, if not in the data directory (aria_log_dir_path). string; backup.
+pub const XBK_OPT_ARIA_LOG_DIR: u32 = 44;
+/// A file of the system tablespace, as innodb_data_file_path names it, without its size; "ibdata1"
+/// if not set. Each call adds one. string; backup.
+pub const XBK_OPT_SYSTEM_FILE: u32 = 45;
+/// Where to extract to: a new or an empty directory, made if it is missing. string; extract, which
+/// needs it.
+pub const XBK_OPT_TARGET_DIR: u32 = 60;
+/// Write straight into the target, which exists and may hold other files; refuse files that exist,
+/// and remove what was made on failure. bool, off if not set; extract.
+pub const XBK_OPT_IN_PLACE: u32 = 61;
+/// Let the target hold files, and replace those that are in the stream, at the end. Not together
+/// with XBK_OPT_IN_PLACE. bool, off if not set; extract.
+pub const XBK_OPT_OVERWRITE: u32 = 62;
+/// Wait until everything is on disk before success is reported. bool, on if not set; extract.
+pub const XBK_OPT_SYNC: u32 = 63;
+/// Extract only members that match: a name stands for itself or for all below that directory; the
+/// wildcards ? [...] {a,b} and * match within a component, ** across. Each call adds one. string
+/// (UTF-8); extract.
+pub const XBK_OPT_MEMBER_PATTERN: u32 = 64;
+/// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
+pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
+
+/// Type of an option: on or off, by xbk_options_set_bool().
+pub const XBK_TYPE_BOOL: u32 = 1;
+/// Type of an option: a number, by xbk_options_set_int().
+pub const XBK_TYPE_INT: u32 = 2;
+/// Type of an option: a string, by xbk_options_set_str() or xbk_options_set_bytes().
+pub const XBK_TYPE_STRING: u32 = 3;
+/// Type of an option: any bytes, by xbk_options_set_bytes().
+pub const XBK_TYPE_BYTES: u32 = 4;
+
+/// Bit of xbk_option_jobs(): xbk_create_to_fd(), xbk_create_to_cb().
+pub const XBK_JOB_CREATE: u32 = 1;
+/// Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb().
+pub const XBK_JOB_BACKUP: u32 = 2;
+/// Bit of xbk_option_jobs(): xbk_extract_from_fd(), xbk_extract_from_cb().
+pub const XBK_JOB_EXTRACT: u32 = 4;
+/// Bit of xbk_option_jobs(): xbk_list_from_fd(), xbk_list_from_cb().
+pub const XBK_JOB_LIST: u32 = 8;
+/// Bit of xbk_option_jobs(): xbk_verify_from_fd(), xbk_verify_from_cb().
+pub const XBK_JOB_VERIFY: u32 = 16;
+/// Bit of xbk_option_jobs(): xbk_writer_new_fd(), xbk_writer_new_cb().
+pub const XBK_JOB_WRITER: u32 = 32;
+/// Bit of xbk_option_jobs(): xbk_writer_open().
+pub const XBK_JOB_ENTRY: u32 = 64;
+/// Bit of xbk_option_jobs(): xbk_reader_new_fd(), xbk_reader_new_cb().
+pub const XBK_JOB_READER: u32 = 128;
+
+/// What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
+/// again or freed as soon as the call returns (or within its callbacks).
+/// Thread safety: one thread at a time; it may move between threads.
+pub struct xbk_options(Mutex<Values>);
+
+#[derive(Default)]
+struct Values {
+    set: Vec<(u32, Value)>,
+    cancel: Option<(u32, CancelToken)>,
+}
+
+#[derive(Clone)]
+enum Value {
+    Bool(bool),
+    Int(u64),
+    Bytes(Vec<u8>),
+}
+
+impl xbk_options {
+    fn with<R>(&self, run: impl FnOnce(&mut Values) -> Result<R, Failure>) -> Result<R, Failure> {
+        match self.0.try_lock() {
+            Ok(mut values) => run(&mut values),
+            Err(TryLockError::Poisoned(values)) => run(&mut values.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::state("the options are in use by another thread"))
+            }
+        }
+    }
+
+    fn set(&self, id: u32, kinds: &[OptionType], value: Value) -> Result<(), Failure> {
+        let option = find(id)?;
+        if !kinds.contains(&option.kind) {
+            let message = format!("{} takes {}", option.name, setter(option.kind));
+            return Err(Failure::argument(message));
+        }
+        if let (OptionType::String, Value::Bytes(bytes)) = (option.kind, &value) {
+            option.check_string(bytes)?;
+            if id == XBK_OPT_MEMBER_PATTERN {
+                // Checked here, where the mistake is, as well as when the job starts.
+                let _ = Extract::into_dir("").member_pattern(utf8(option, bytes)?)?;
+            }
+        }
+        self.with(|values| {
+            if !option.repeatable {
+                values.set.retain(|(other, _)| *other != id);
+            }
+            values.set.push((id, value));
+            Ok(())
+        })
+    }
+}
+
+fn find(id: u32) -> Result<&'static OptionInfo, Failure> {
+    by_id(id).ok_or_else(|| {
+        let message = format!("this version knows no option {id}");
+        Failure::of(XBK_E_UNSUPPORTED, ErrorKind::Unsupported, message)
+    })
+}
+
+fn setter(kind: OptionType) -> &'static str {
+    match kind {
+        OptionType::Bool => "a bool: xbk_options_set_bool()",
+        OptionType::Int => "a number: xbk_options_set_int()",
+        OptionType::String => "a string: xbk_options_set_str()",
+        _ => "bytes: xbk_options_set_bytes()",
+    }
+}
+
+fn utf8<'b>(option: &OptionInfo, bytes: &'b [u8]) -> Result<&'b str, Failure> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Failure::argument(format!("{} is not UTF-8", option.name)))
+}
+
+/// The options of one job, copied and checked.
+pub(crate) struct JobOptions {
+    job: Job,
+    set: Vec<(u32, Value)>,
+    pub(crate) cancel: Option<CancelToken>,
+}
+
+impl JobOptions {
+    /// Copies a caller's options for `job`; NULL is none.
+    pub(crate) fn read(options: *const xbk_options, job: Job) -> Result<Self, Failure> {
+        let Some(options) = guard::peek!(options) else {
+            return Ok(Self { job, set: Vec::new(), cancel: None });
+        };
+        options.with(|values| {
+            for (id, _) in &values.set {
+                let option = find(*id)?;
+                if !option.is_for(job) {
+                    let message = format!("{} is no option of {}", option.name, job.name());
+                    return Err(Failure::argument(message));
+                }
+            }
+            let cancel = match &values.cancel {
+                Some((pid, _)) if *pid != std::process::id() => return Err(Failure::forked()),
+                Some((_, token)) => Some(token.clone()),
+                None => None,
+            };
+            Ok(Self { job, set: values.set.clone(), cancel })
+        })
+    }
+
+    /// The token of the options or of the observer.
+    pub(crate) fn cancel_or(
+        &self,
+        other: Option<CancelToken>,
+    ) -> Result<Option<CancelToken>, Failure> {
+        match (&self.cancel, other) {
+            (Some(_), Some(_)) => {
+                Err(Failure::argument("both the options and the observer have a cancel object"))
+            }
+            (mine, other) => Ok(mine.clone().or(other)),
+        }
+    }
+
+    fn all(&self, id: u32) -> impl Iterator<Item = &Value> {
+        self.set.iter().filter(move |(other, _)| *other == id).map(|(_, value)| value)
+    }
+
+    pub(crate) fn bool(&self, id: u32) -> Option<bool> {
+        self.all(id).find_map(|value| if let Value::Bool(on) = value { Some(*on) } else { None })
+    }
+
+    pub(crate) fn int(&self, id: u32) -> Option<usize> {
+        self.all(id).find_map(|value| match value {
+            Value::Int(number) => usize::try_from(*number).ok(),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn strings(&self, id: u32) -> impl Iterator<Item = &[u8]> {
+        self.all(id).filter_map(|value| match value {
+            Value::Bytes(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn paths(&self, id: u32) -> impl Iterator<Item = PathBuf> {
+        self.strings(id).map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)))
+    }
+
+    pub(crate) fn path(&self, id: u32) -> Option<PathBuf> {
+        self.paths(id).next()
+    }
+
+    pub(crate) fn need_path(&self, id: u32) -> Result<PathBuf, Failure> {
+        self.path(id).ok_or_else(|| {
+            let name = by_id(id).map_or("an option", |option| option.name);
+            Failure::argument(format!("{} needs {name}, which is not set", self.job.name()))
+        })
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.strings(XBK_OPT_DIALECT).next() {
+            Some(b"percona") => Dialect::Percona,
+            _ => Dialect::Common,
+        }
+    }
+
+    pub(crate) fn patterns(&self, mut extract: Extract) -> Result<Extract, Failure> {
+        let option = find(XBK_OPT_MEMBER_PATTERN)?;
+        for pattern in self.strings(XBK_OPT_MEMBER_PATTERN) {
+            extract = extract.member_pattern(utf8(option, pattern)?)?;
+        }
+        Ok(extract)
+    }
+}
+
+/// Makes options of which none is set.
+/// \return the options; free them by xbk_options_free(). NULL only after a bug in xbkit
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub extern "C" fn xbk_options_new() -> *mut xbk_options {
+    guard::value("xbk_options_new", std::ptr::null_mut(), || {
+        guard::into_raw(xbk_options(Mutex::new(Values::default())))
+    })
+}
+
+/// Sets an option of type XBK_TYPE_BOOL.
+/// \param value  0 is off, anything else on
+/// \param err    may be NULL; set only when the result is < 0
+/// \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+///         XBK_E_INVALID_ARGUMENT for an option of another type
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_set_bool(
+    options: *mut xbk_options,
+    id: u32,
+    value: i32,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_set_bool", err, || {
+        guard::need!(options).set(id, &[OptionType::Bool], Value::Bool(value != 0))?;
+        Ok(XBK_OK)
+    })
+}
+
+/// Sets an option of type XBK_TYPE_INT.
+/// \param value  in the option's unit and range; see xbk_option_min() and xbk_option_max()
+/// \param err    may be NULL; set only when the result is < 0
+/// \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+///         XBK_E_INVALID_ARGUMENT for an option of another type or a value out of range
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_set_int(
+    options: *mut xbk_options,
+    id: u32,
+    value: i64,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_set_int", err, || {
+        let options = guard::need!(options);
+        let option = find(id)?;
+        let number = if option.kind == OptionType::Int { option.check_int(value)? } else { 0 };
+        options.set(id, &[OptionType::Int], Value::Int(number))?;
+        Ok(XBK_OK)
+    })
+}
+
+/// Sets an option of type XBK_TYPE_STRING, or adds a value to one that is repeatable.
+/// \param value  a path (bytes, not necessarily UTF-8, relative to the working directory of the
+///               job's start) or a word; copied
+/// \param err    may be NULL; set only when the result is < 0
+/// \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+///         XBK_E_INVALID_ARGUMENT for an option of another type, an empty value, or one that the
+///         option does not take
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_set_str(
+    options: *mut xbk_options,
+    id: u32,
+    value: *const c_char,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_set_str", err, || {
+        let options = guard::need!(options);
+        let value = guard::string!(value).to_vec();
+        options.set(id, &[OptionType::String], Value::Bytes(value))?;
+        Ok(XBK_OK)
+    })
+}
+
+/// Sets an option of type XBK_TYPE_BYTES or XBK_TYPE_STRING by pointer and length, or adds a value
+/// to one that is repeatable.
+/// \param data  copied; may be NULL when len is 0
+/// \param len   bytes; a string has no NUL within them
+/// \param err   may be NULL; set only when the result is < 0
+/// \return as xbk_options_set_str()
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_set_bytes(
+    options: *mut xbk_options,
+    id: u32,
+    data: *const c_void,
+    len: usize,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_set_bytes", err, || {
+        let options = guard::need!(options);
+        let value = guard::bytes!(data, len).to_vec();
+        options.set(id, &[OptionType::Bytes, OptionType::String], Value::Bytes(value))?;
+        Ok(XBK_OK)
+    })
+}
+
+/// Makes what is made with these options end when the cancel object is set. This is how readers
+/// and writers are cancelled; jobs have xbk_observer for it too, and refuse both at once.
+/// \param cancel  may be NULL, which takes an earlier one away
+/// \param err     may be NULL; set only when the result is < 0
+/// \return XBK_OK; XBK_E_FORKED for a cancel object of the parent process
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_set_cancel(
+    options: *mut xbk_options,
+    cancel: *const xbk_cancel,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_set_cancel", err, || {
+        let options = guard::need!(options);
+        let token = guard::peek!(cancel).map(xbk_cancel::token).transpose()?;
+        options.with(|values| {
+            values.cancel = token.map(|token| (std::process::id(), token));
+            Ok(XBK_OK)
+        })
+    })
+}
+
+/// Takes all values of an option away, so that its default counts again.
+/// \param err  may be NULL; set only when the result is < 0
+/// \return XBK_OK, also if it was not set; XBK_E_UNSUPPORTED for an option that this version does
+///         not know
+/// Thread safety: one thread at a time for these options. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_unset(
+    options: *mut xbk_options,
+    id: u32,
+    err: *mut *mut xbk_error,
+) -> xbk_status {
+    guard::call("xbk_options_unset", err, || {
+        let options = guard::need!(options);
+        find(id)?;
+        options.with(|values| {
+            values.set.retain(|(other, _)| *other != id);
+            Ok(XBK_OK)
+        })
+    })
+}
+
+/// Frees options.
+/// \param options  may be NULL; otherwise exactly once
+/// Thread safety: no other thread may still use them. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_options_free(options: *mut xbk_options) {
+    guard::value("xbk_options_free", (), || guard::free!(options));
+}
+
+/// What xbkit knows about one option. Static: never freed.
+/// Thread safety: any thread.
+pub struct xbk_option {
+    info: &'static OptionInfo,
+    name: CString,
+    unit: CString,
+    default: CString,
+    choices: CString,
+    doc: CString,
+    since: CString,
+}
+
+static TABLE: LazyLock<Vec<xbk_option>> = LazyLock::new(|| {
+    let row = |info: &'static OptionInfo| xbk_option {
+        info,
+        name: text(info.name),
+        unit: text(info.unit),
+        default: text(info.default),
+        choices: text(info.choices.join(",")),
+        doc: text(info.doc),
+        since: text(info.since),
+    };
+    OPTIONS.iter().map(row).collect()
+});
+
+/// How many options this version knows.
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn xbk_option_count() -> usize {
+    guard::value("xbk_option_count", 0, || TABLE.len())
+}
+
+/// One of the options that this version knows.
+/// \param index  0 to xbk_option_count() - 1; the order is that of their numbers
+/// \return the option, which lives as long as the library; NULL beyond the last
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn xbk_option_info(index: usize) -> *const xbk_option {
+    guard::value("xbk_option_info", std::ptr::null(), || {
+        TABLE.get(index).map_or(std::ptr::null(), std::ptr::from_ref)
+    })
+}
+
+/// Its number: one of XBK_OPT_...
+/// \param option  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_id(option: *const xbk_option) -> u32 {
+    guard::value("xbk_option_id", 0, || guard::peek!(option).map_or(0, |it| it.info.id))
+}
+
+/// Its name, such as "chunk_size": XBK_OPT_ in lower case, and the keyword in other languages.
+/// \param option  may be NULL, which gives NULL
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_name(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_name", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.name.as_ptr())
+    })
+}
+
+/// The type of its value: one of XBK_TYPE_...
+/// \param option  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_type(option: *const xbk_option) -> u32 {
+    guard::value("xbk_option_type", 0, || guard::peek!(option).map_or(0, |it| it.info.kind.code()))
+}
+
+/// What a number counts or a string is: "threads", "bytes", "path", "pattern", or "".
+/// \param option  may be NULL, which gives NULL
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_unit(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_unit", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.unit.as_ptr())
+    })
+}
+
+/// The smallest number it may be.
+/// \param option  may be NULL, which gives 0
+/// \return in its unit; 0 if it is no number
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_min(option: *const xbk_option) -> u64 {
+    guard::value("xbk_option_min", 0, || {
+        guard::peek!(option).and_then(|it| it.info.range).map_or(0, |(min, _)| min)
+    })
+}
+
+/// The largest number it may be.
+/// \param option  may be NULL, which gives 0
+/// \return in its unit; 0 if it is no number
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_max(option: *const xbk_option) -> u64 {
+    guard::value("xbk_option_max", 0, || {
+        guard::peek!(option).and_then(|it| it.info.range).map_or(0, |(_, max)| max)
+    })
+}
+
+/// The words that a string may be, with commas between them.
+/// \param option  may be NULL, which gives NULL
+/// \return "" if it may be any
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_choices(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_choices", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.choices.as_ptr())
+    })
+}
+
+/// The value that counts if it is not set, as text.
+/// \param option  may be NULL, which gives NULL
+/// \return "" if there is none; a bool's is "0" or "1"
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_default(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_default", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.default.as_ptr())
+    })
+}
+
+/// Whether setting it again adds a value rather than replaces the first.
+/// \param option  may be NULL, which gives 0
+/// \return 1 or 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_repeatable(option: *const xbk_option) -> i32 {
+    guard::value("xbk_option_repeatable", 0, || {
+        guard::peek!(option).map_or(0, |it| i32::from(it.info.repeatable))
+    })
+}
+
+/// The jobs that take it: a sum of XBK_JOB_... Others refuse options in which it is set, with
+/// XBK_E_INVALID_ARGUMENT.
+/// \param option  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_jobs(option: *const xbk_option) -> u32 {
+    guard::value("xbk_option_jobs", 0, || {
+        guard::peek!(option).map_or(0, |it| it.info.jobs.iter().map(|job| job.bit()).sum())
+    })
+}
+
+/// What it does, as one sentence.
+/// \param option  may be NULL, which gives NULL
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_doc(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_doc", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.doc.as_ptr())
+    })
+}
+
+/// The first version that has it, such as "0.1".
+/// \param option  may be NULL, which gives NULL
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_option_since(option: *const xbk_option) -> *const c_char {
+    guard::value("xbk_option_since", std::ptr::null(), || {
+        guard::peek!(option).map_or(std::ptr::null(), |it| it.since.as_ptr())
+    })
+}

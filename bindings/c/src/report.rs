@@ -1,0 +1,136 @@
+//! What a job did.
+
+use xbkit_core::{CreateReport, ExtractReport, StreamReport};
+
+use crate::guard;
+use crate::status::{XBK_OK, xbk_status};
+
+/// What a job did. Given by a job that succeeded, owned by its caller, who frees it by
+/// xbk_report_free(). Nothing in it changes.
+/// Thread safety: may be read by several threads at once.
+#[derive(Default)]
+pub struct xbk_report {
+    members: u64,
+    skipped: u64,
+    payload_bytes: u64,
+    stream_bytes: u64,
+    proven: bool,
+}
+
+/// Where a caller wants a report, if it does: NULL until there is one.
+pub(crate) struct Place(*mut *mut xbk_report);
+
+impl Place {
+    pub(crate) fn new(report: *mut *mut xbk_report) -> Self {
+        let place = Self(report);
+        place.put(std::ptr::null_mut());
+        place
+    }
+
+    /// Gives the report: the job succeeded.
+    pub(crate) fn give(&self, report: impl Into<xbk_report>) -> xbk_status {
+        if !self.0.is_null() {
+            self.put(guard::into_raw(report.into()));
+        }
+        XBK_OK
+    }
+
+    fn put(&self, report: *mut xbk_report) {
+        let place = self.0;
+        // SAFETY: by the header's contract the pointer is NULL or may be written to.
+        if let Some(place) = unsafe { place.as_mut() } {
+            *place = report;
+        }
+    }
+}
+
+impl From<CreateReport> for xbk_report {
+    fn from(report: CreateReport) -> Self {
+        Self {
+            members: report.members,
+            payload_bytes: report.payload_bytes,
+            stream_bytes: report.stream_bytes,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<ExtractReport> for xbk_report {
+    fn from(report: ExtractReport) -> Self {
+        Self {
+            members: report.members,
+            skipped: report.skipped,
+            payload_bytes: report.payload_bytes,
+            stream_bytes: report.stream_bytes,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<StreamReport> for xbk_report {
+    fn from(report: StreamReport) -> Self {
+        Self {
+            members: report.members,
+            payload_bytes: report.payload_bytes,
+            stream_bytes: report.stream_bytes,
+            proven: report.proven,
+            ..Self::default()
+        }
+    }
+}
+
+/// Members written to the stream, extracted, or seen.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_members(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_members", 0, || guard::peek!(report).map_or(0, |it| it.members))
+}
+
+/// Members that no pattern asked for; they were verified all the same. 0 except for extraction.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_skipped(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_skipped", 0, || guard::peek!(report).map_or(0, |it| it.skipped))
+}
+
+/// Bytes of the members, holes included.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_payload_bytes(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_payload_bytes", 0, || {
+        guard::peek!(report).map_or(0, |it| it.payload_bytes)
+    })
+}
+
+/// Bytes of the stream as they passed the descriptor or callback: compressed, if there was an
+/// outer layer around what was read.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_stream_bytes(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_stream_bytes", 0, || {
+        guard::peek!(report).map_or(0, |it| it.stream_bytes)
+    })
+}
+
+/// Whether the stream was proven to be complete, which needs a manifest in it.
+/// \param report  may be NULL, which gives 0
+/// \return 1 or 0; 0 except for list and verify
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_proven(report: *const xbk_report) -> i32 {
+    guard::value("xbk_report_proven", 0, || {
+        guard::peek!(report).map_or(0, |it| i32::from(it.proven))
+    })
+}
+
+/// Frees a report.
+/// \param report  may be NULL; otherwise exactly once
+/// Thread safety: no other thread may still use it. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_free(report: *mut xbk_report) {
+    guard::value("xbk_report_free", (), || guard::free!(report));
+}

@@ -1,0 +1,104 @@
+//! What the tests of the C interface share: the header, the built library, compilers.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::disallowed_methods, reason = "tests start programs and read files")]
+
+pub(crate) mod header;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's directory.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project")
+}
+
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Whether a program is there; says so past the captured output if not. With
+/// `XBK_REQUIRE_PEERS=1` a missing one is a failure.
+#[track_caller]
+pub(crate) fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|dir| dir.join(program).is_file()) {
+        return true;
+    }
+    let required = std::env::var_os("XBK_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    assert!(!required, "{program} is missing, and XBK_REQUIRE_PEERS=1 makes that a failure");
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("SKIPPED {name}: {program} is missing\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    false
+}
+
+/// Runs a command to its end, and gives what it printed.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{out}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    out
+}
+
+/// Compiler flags under which our own C must be clean.
+pub(crate) const STRICT_C: &[&str] =
+    &["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wstrict-prototypes", "-Wshadow", "-Werror"];
+pub(crate) const STRICT_CXX: &[&str] =
+    &["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"];
+
+/// A library as cargo builds it, once for each test program and set of features.
+pub(crate) struct Library {
+    dir: PathBuf,
+}
+
+impl Library {
+    /// Builds `libxbkit.a` and `libxbkit.so`; `injecting` lets the environment name calls that
+    /// panic.
+    pub(crate) fn build(injecting: bool) -> Self {
+        let target = target_dir();
+        // Not among the artefacts of a normal build, which must never have this feature.
+        let target = if injecting { target.join("panic-injection") } else { target };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--offline", "--quiet", "--package", "xbkit-capi", "--lib"])
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(root());
+        if injecting {
+            cargo.args(["--features", "panic-injection"]);
+        }
+        run(&mut cargo);
+        Self { dir: target.join("debug") }
+    }
+
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.dir.join("libxbkit.a")
+    }
+
+    /// What `make install-lib` installs: linked from the archive, with soname and versions.
+    pub(crate) fn link(&self, into: &Path) -> PathBuf {
+        let shared = into.join("libxbkit.so.0");
+        run(Command::new(root().join("bindings/c/link.sh"))
+            .arg("--unstripped")
+            .arg(self.archive())
+            .arg(&shared));
+        let _ = std::fs::remove_file(into.join("libxbkit.so"));
+        std::os::unix::fs::symlink("libxbkit.so.0", into.join("libxbkit.so")).expect("a link");
+        shared
+    }
+}
+
+/// The directory above the test program's own `debug/deps`.
+fn target_dir() -> PathBuf {
+    let own = std::env::current_exe().expect("the test's own path");
+    own.ancestors().nth(3).expect("a target directory").to_owned()
+}

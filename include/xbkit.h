@@ -1,0 +1,1458 @@
+/* xbkit: physical backups of MySQL and MariaDB as streams.
+ *
+ * This file is generated from bindings/c/src by `make header`. Do not edit it.
+ *
+ * Every job is one call:
+ *
+ *   xbk_options *o = xbk_options_new();
+ *   xbk_options_set_str(o, XBK_OPT_TARGET_DIR, "/restore", NULL);
+ *   xbk_error *err = NULL;
+ *   xbk_status st = xbk_extract_from_fd(o, fd, NULL, NULL, &err);
+ *   xbk_options_free(o);
+ *   if (st < 0) { fprintf(stderr, "%s\n", xbk_error_line(err)); xbk_error_free(err); }
+ *
+ * xbk_create, xbk_backup: make a stream.    xbk_extract, xbk_list, xbk_verify: read one.
+ * xbk_writer, xbk_entry: make a stream of your own data.    xbk_reader, xbk_item: look into one.
+ *
+ * Conventions
+ *   Results   A call that can fail returns xbk_status: XBK_OK, XBK_EOF, or an error below 0. Its last
+ *             parameter may be NULL; else it receives an xbk_error, which you free.
+ *   Outputs   Pointers that receive objects are set to NULL first, and to an object on success only.
+ *   Ownership _new and _open give, _free takes (NULL is fine; anything else exactly once), _finish
+ *             completes without freeing, xbk_entry_close() takes the entry even when it fails.
+ *             const pointers that are returned belong to what they came from. Descriptors are
+ *             borrowed and never closed.
+ *   Strings   in and out end in NUL. Paths are bytes, not necessarily UTF-8; those from a stream may
+ *             hold control bytes, so do not print them as they are: xbk_error_line() is escaped.
+ *   NULL      where an object is needed gives XBK_E_INVALID_ARGUMENT, never a crash.
+ *   Callbacks run on the thread that called xbkit. They must not throw or longjmp across it.
+ *   Threads   Each type says what it allows. xbkit starts workers of its own with all signals blocked.
+ *   Process   No call raises SIGPIPE, installs a signal handler, reads the environment, or changes
+ *             the working directory, umask or locale. All descriptors are close-on-exec. In a forked
+ *             child, handles of the parent give XBK_E_FORKED.
+ *   ABI       Numbers and symbols are never reused; types but xbk_observer are opaque.
+ */
+
+#ifndef XBKIT_H
+#define XBKIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define XBK_MUST_USE __attribute__((warn_unused_result))
+#else
+#define XBK_MUST_USE
+#endif
+
+/** An xbk_observer that sees nothing, to begin with. */
+#define XBK_OBSERVER_INIT { sizeof(xbk_observer), NULL, NULL, NULL }
+
+/**
+ * Kind of an item: a member begins.
+ */
+#define XBK_ITEM_OPEN 1
+
+/**
+ * Kind of an item: bytes of a member.
+ */
+#define XBK_ITEM_DATA 2
+
+/**
+ * Kind of an item: bytes of a member that are all zero and need no disk space.
+ */
+#define XBK_ITEM_HOLE 3
+
+/**
+ * Kind of an item: a member is complete. Bytes below its size that no item covered are zero.
+ */
+#define XBK_ITEM_CLOSE 4
+
+/**
+ * Kind of an item: a closed member gets another path (MariaDB).
+ */
+#define XBK_ITEM_RENAME 5
+
+/**
+ * Kind of an item: a closed member is taken back (MariaDB).
+ */
+#define XBK_ITEM_REMOVE 6
+
+/**
+ * Kind of an event: how far the job is; at most every 100 ms, and once at its end.
+ */
+#define XBK_EVENT_PROGRESS 1
+
+/**
+ * Kind of an event: a member was finished.
+ */
+#define XBK_EVENT_MEMBER 2
+
+/**
+ * Kind of an event: a sentence for a log.
+ */
+#define XBK_EVENT_LOG 3
+
+/**
+ * Level of a log event: worth knowing.
+ */
+#define XBK_LEVEL_INFO 1
+
+/**
+ * Level of a log event: the job goes on, but somebody should look.
+ */
+#define XBK_LEVEL_WARNING 2
+
+/**
+ * Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract.
+ */
+#define XBK_OPT_PARALLEL 1
+
+/**
+ * Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer.
+ */
+#define XBK_OPT_CHUNK_SIZE 2
+
+/**
+ * "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
+ * refuses. string; create, backup, writer.
+ */
+#define XBK_OPT_DIALECT 3
+
+/**
+ * A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
+ * one. string; create.
+ */
+#define XBK_OPT_FILE 20
+
+/**
+ * The directory that files are named relative to; the working directory if not set. string;
+ * create.
+ */
+#define XBK_OPT_BASE_DIR 21
+
+/**
+ * A file that changes while it is read: "refuse" (if not set) fails, "warn" goes on with a log
+ * event. string; create.
+ */
+#define XBK_OPT_CHANGED 22
+
+/**
+ * The data directory of a stopped server. string; backup, which needs it.
+ */
+#define XBK_OPT_DATADIR 40
+
+/**
+ * Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
+ * backup.
+ */
+#define XBK_OPT_DATA_HOME 41
+
+/**
+ * Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string; backup.
+ */
+#define XBK_OPT_UNDO_DIR 42
+
+/**
+ * Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string; backup.
+ */
+#define XBK_OPT_LOG_DIR 43
+
+/**
+ * Where Aria's log is, if not in the data directory (aria_log_dir_path). string; backup.
+ */
+#define XBK_OPT_ARIA_LOG_DIR 44
+
+/**
+ * A file of the system tablespace, as innodb_data_file_path names it, without its size; "ibdata1"
+ * if not set. Each call adds one. string; backup.
+ */
+#define XBK_OPT_SYSTEM_FILE 45
+
+/**
+ * Where to extract to: a new or an empty directory, made if it is missing. string; extract, which
+ * needs it.
+ */
+#define XBK_OPT_TARGET_DIR 60
+
+/**
+ * Write straight into the target, which exists and may hold other files; refuse files that exist,
+ * and remove what was made on failure. bool, off if not set; extract.
+ */
+#define XBK_OPT_IN_PLACE 61
+
+/**
+ * Let the target hold files, and replace those that are in the stream, at the end. Not together
+ * with XBK_OPT_IN_PLACE. bool, off if not set; extract.
+ */
+#define XBK_OPT_OVERWRITE 62
+
+/**
+ * Wait until everything is on disk before success is reported. bool, on if not set; extract.
+ */
+#define XBK_OPT_SYNC 63
+
+/**
+ * Extract only members that match: a name stands for itself or for all below that directory; the
+ * wildcards ? [...] {a,b} and * match within a component, ** across. Each call adds one. string
+ * (UTF-8); extract.
+ */
+#define XBK_OPT_MEMBER_PATTERN 64
+
+/**
+ * Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
+ */
+#define XBK_OPT_ALLOW_UNPROVEN 80
+
+/**
+ * Type of an option: on or off, by xbk_options_set_bool().
+ */
+#define XBK_TYPE_BOOL 1
+
+/**
+ * Type of an option: a number, by xbk_options_set_int().
+ */
+#define XBK_TYPE_INT 2
+
+/**
+ * Type of an option: a string, by xbk_options_set_str() or xbk_options_set_bytes().
+ */
+#define XBK_TYPE_STRING 3
+
+/**
+ * Type of an option: any bytes, by xbk_options_set_bytes().
+ */
+#define XBK_TYPE_BYTES 4
+
+/**
+ * Bit of xbk_option_jobs(): xbk_create_to_fd(), xbk_create_to_cb().
+ */
+#define XBK_JOB_CREATE 1
+
+/**
+ * Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb().
+ */
+#define XBK_JOB_BACKUP 2
+
+/**
+ * Bit of xbk_option_jobs(): xbk_extract_from_fd(), xbk_extract_from_cb().
+ */
+#define XBK_JOB_EXTRACT 4
+
+/**
+ * Bit of xbk_option_jobs(): xbk_list_from_fd(), xbk_list_from_cb().
+ */
+#define XBK_JOB_LIST 8
+
+/**
+ * Bit of xbk_option_jobs(): xbk_verify_from_fd(), xbk_verify_from_cb().
+ */
+#define XBK_JOB_VERIFY 16
+
+/**
+ * Bit of xbk_option_jobs(): xbk_writer_new_fd(), xbk_writer_new_cb().
+ */
+#define XBK_JOB_WRITER 32
+
+/**
+ * Bit of xbk_option_jobs(): xbk_writer_open().
+ */
+#define XBK_JOB_ENTRY 64
+
+/**
+ * Bit of xbk_option_jobs(): xbk_reader_new_fd(), xbk_reader_new_cb().
+ */
+#define XBK_JOB_READER 128
+
+/**
+ * Major version of this header; compare with xbk_version_number().
+ */
+#define XBK_VERSION_MAJOR 0
+
+/**
+ * Minor version of this header.
+ */
+#define XBK_VERSION_MINOR 1
+
+/**
+ * Patch version of this header.
+ */
+#define XBK_VERSION_PATCH 0
+
+/**
+ * Version of this header as one number: major * 1000000 + minor * 1000 + patch.
+ */
+#define XBK_VERSION_NUMBER 1000
+
+/**
+ * Ends the jobs, readers and writers that it was given to. Once set it stays set.
+ * Thread safety: any thread; xbk_cancel_now() is async-signal-safe too.
+ */
+typedef struct xbk_cancel xbk_cancel;
+
+/**
+ * One member of a stream that is written. Ended by xbk_entry_close(), or given up by
+ * xbk_entry_free().
+ * Thread safety: different entries of one writer may be used on different threads at once; one
+ * entry, one thread at a time.
+ */
+typedef struct xbk_entry xbk_entry;
+
+/**
+ * What went wrong, and where. Made by the call that failed, owned by its caller, who frees it by
+ * xbk_error_free(). Nothing in it changes.
+ * Thread safety: may be read by several threads at once.
+ */
+typedef struct xbk_error xbk_error;
+
+/**
+ * Something that a running job tells. Valid during the callback alone.
+ * Thread safety: only the thread of the callback.
+ */
+typedef struct xbk_event xbk_event;
+
+/**
+ * One thing that a stream says. Members interleave. It belongs to its reader, and is valid until
+ * the next call of xbk_reader_next() or xbk_reader_free().
+ * Thread safety: may be read by several threads at once, none of which calls for the reader.
+ */
+typedef struct xbk_item xbk_item;
+
+/**
+ * What xbkit knows about one option. Static: never freed.
+ * Thread safety: any thread.
+ */
+typedef struct xbk_option xbk_option;
+
+/**
+ * What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
+ * again or freed as soon as the call returns (or within its callbacks).
+ * Thread safety: one thread at a time; it may move between threads.
+ */
+typedef struct xbk_options xbk_options;
+
+/**
+ * Reads a stream item by item, without extracting it. Outer gzip, zstd and lz4 layers come off.
+ *
+ *   1) xbk_reader_new_fd() or xbk_reader_new_cb()
+ *   2) xbk_reader_next() until it gives XBK_EOF: only then the stream is whole
+ *   3) xbk_reader_free()
+ *
+ * After any error the reader is poisoned: later calls give XBK_E_INVALID_STATE with the first
+ * message. In a forked child every call gives XBK_E_FORKED, and xbk_reader_free() does nothing.
+ * Memory: 1 MiB, the windows of outer layers, and about 200 bytes and twice the path for each
+ * member that is open.
+ * Thread safety: one thread at a time; it may move between threads.
+ */
+typedef struct xbk_reader xbk_reader;
+
+/**
+ * What a job did. Given by a job that succeeded, owned by its caller, who frees it by
+ * xbk_report_free(). Nothing in it changes.
+ * Thread safety: may be read by several threads at once.
+ */
+typedef struct xbk_report xbk_report;
+
+/**
+ * Writes a stream of several members, as many at once as you like:
+ *
+ *   1) xbk_writer_new_fd() or xbk_writer_new_cb()
+ *   2) xbk_writer_open() for each member
+ *   3) xbk_entry_write(), xbk_entry_hole(), in any order among the members
+ *   4) xbk_entry_close() for each member
+ *   5) xbk_writer_finish(), whose result says whether the stream is whole
+ *   6) xbk_writer_free()
+ *
+ * After a failure of the output (XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE, XBK_E_CALLBACK,
+ * XBK_E_CANCELLED ...) the writer is poisoned: later calls give XBK_E_INVALID_STATE with the first
+ * message, and only xbk_entry_close(), xbk_entry_free() and xbk_writer_free() are useful. A stream
+ * that was not finished is not whole, though xbstream has no mark that says so: tell its reader.
+ * In a forked child every call gives XBK_E_FORKED, and the free functions do nothing.
+ * Thread safety: one thread at a time; it may move between threads. Its entries: see xbk_entry.
+ */
+typedef struct xbk_writer xbk_writer;
+
+/**
+ * What every call that can fail returns: XBK_OK, XBK_EOF, or an error below 0.
+ * Treat an error that this header does not name like any other.
+ */
+typedef int32_t xbk_status;
+
+/**
+ * Receives a job's events, on the thread that called the job. The job waits meanwhile, so return
+ * soon. It must not throw or longjmp across xbkit. Ignore kinds that you do not know.
+ * \param user   as given in the observer
+ * \param event  valid during the call
+ * \return 0 to go on; anything else cancels the job, which then fails with XBK_E_CANCELLED
+ */
+typedef int32_t (*xbk_event_fn)(void *user, const xbk_event *event);
+
+/**
+ * How to follow a job and to stop it. The only struct that callers make themselves: begin with
+ * `xbk_observer obs = XBK_OBSERVER_INIT;` and set what you need. It is read when the job starts.
+ * Later versions may add members; what an older caller does not have counts as 0, and a newer
+ * caller's are refused if they are set, with XBK_E_UNSUPPORTED.
+ * Thread safety: plain data of yours.
+ */
+typedef struct {
+    /**
+     * sizeof(xbk_observer), as your compiler saw it.
+     */
+    size_t struct_size;
+    /**
+     * Receives events; NULL for none.
+     */
+    xbk_event_fn on_event;
+    /**
+     * Handed to on_event.
+     */
+    void *user;
+    /**
+     * Ends the job when it is set; NULL for none.
+     */
+    const xbk_cancel *cancel;
+} xbk_observer;
+
+/**
+ * Takes bytes of a stream. Called on the thread that called xbkit, one call at a time.
+ * It may take fewer than len; the rest is offered again. It must not throw or longjmp across
+ * xbkit, and what it calls on the same stream's handles fails with XBK_E_INVALID_STATE.
+ * \param user     as given with the callback
+ * \param data     the bytes; valid during the call
+ * \param len      how many, at least 1
+ * \param written  to be set to how many were taken, 1 to len; it is 0 at the start
+ * \return 0; an errno, such as EPIPE or ENOSPC; or a negative number of yours, which gives
+ *         XBK_E_CALLBACK. EINTR repeats the call. Block rather than return EAGAIN.
+ */
+typedef int32_t (*xbk_write_fn)(void *user, const void *data, size_t len, size_t *written);
+
+/**
+ * Gives bytes of a stream. Called on the thread that called xbkit, one call at a time.
+ * It may give fewer than len. It must not throw or longjmp across xbkit, and what it calls on
+ * the same stream's handles fails with XBK_E_INVALID_STATE.
+ * \param user  as given with the callback
+ * \param buf   where the bytes go
+ * \param len   how many fit, at least 1
+ * \param got   to be set to how many were given; it is 0 at the start, and 0 is the end
+ * \return 0; an errno; or a negative number of yours, which gives XBK_E_CALLBACK.
+ *         EINTR repeats the call. Block rather than return EAGAIN.
+ */
+typedef int32_t (*xbk_read_fn)(void *user, void *buf, size_t len, size_t *got);
+
+/**
+ * Done.
+ */
+#define XBK_OK 0
+
+/**
+ * The end of the stream, as it should be. Only from xbk_reader_next().
+ */
+#define XBK_EOF 1
+
+/**
+ * A bug in xbkit: a panic was caught. The object concerned is of no use any more.
+ */
+#define XBK_E_PANIC -1
+
+/**
+ * An argument or option is not acceptable; also NULL where an object is needed.
+ */
+#define XBK_E_INVALID_ARGUMENT -2
+
+/**
+ * The call does not fit the object's state: finished, failed before, or in use.
+ */
+#define XBK_E_INVALID_STATE -3
+
+/**
+ * Cancelled by an xbk_cancel, or by an observer.
+ */
+#define XBK_E_CANCELLED -4
+
+/**
+ * xbkit knows what was asked for, and does not do it; also an option number it does not know.
+ */
+#define XBK_E_UNSUPPORTED -6
+
+/**
+ * A callback returned a negative value; the message has it.
+ */
+#define XBK_E_CALLBACK -7
+
+/**
+ * The object was made by another process: this one is its forked child.
+ */
+#define XBK_E_FORKED -8
+
+/**
+ * A limit was exceeded.
+ */
+#define XBK_E_LIMIT -9
+
+/**
+ * Reading the input failed.
+ */
+#define XBK_E_SOURCE -20
+
+/**
+ * Writing the output failed.
+ */
+#define XBK_E_SINK -21
+
+/**
+ * The reader of the output is gone. Never comes with a SIGPIPE.
+ */
+#define XBK_E_PIPE_CLOSED -22
+
+/**
+ * The file system or device is full, or a quota is reached.
+ */
+#define XBK_E_NO_SPACE -23
+
+/**
+ * A file, directory, or wanted member does not exist.
+ */
+#define XBK_E_NOT_FOUND -24
+
+/**
+ * A file or member exists, and may not be replaced.
+ */
+#define XBK_E_EXISTS -25
+
+/**
+ * The operating system forbids it.
+ */
+#define XBK_E_PERMISSION -26
+
+/**
+ * A file changed while it was read.
+ */
+#define XBK_E_FILE_CHANGED -27
+
+/**
+ * A file is locked, so a server uses it.
+ */
+#define XBK_E_LOCKED -28
+
+/**
+ * The stream breaks the rules of its format.
+ */
+#define XBK_E_FORMAT -40
+
+/**
+ * The stream ends too early.
+ */
+#define XBK_E_TRUNCATED -41
+
+/**
+ * A checksum does not match its data.
+ */
+#define XBK_E_CHECKSUM -42
+
+/**
+ * A member's path is refused for safety.
+ */
+#define XBK_E_UNSAFE_PATH -43
+
+/**
+ * The stream is sound, but nothing proves that it is complete.
+ */
+#define XBK_E_UNPROVEN -44
+
+/**
+ * A compressed layer cannot be decoded.
+ */
+#define XBK_E_DECOMPRESS -61
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Streams the data directory of a stopped server, XBK_OPT_DATADIR, to a descriptor. A lock that
+ * keeps a server from starting is held meanwhile. Blocks until the last byte is written. After a
+ * failure the stream is unfinished, and its reader must be told: xbstream has no end mark.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
+ * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
+ *                  CHUNK_SIZE, DIALECT
+ * \param fd        where the stream goes; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_LOCKED if a server uses the directory;
+ *         XBK_E_NOT_FOUND if it is none of a server; XBK_E_FILE_CHANGED, XBK_E_PERMISSION,
+ *         XBK_E_SOURCE with the file; XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE of the output;
+ *         XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_backup_to_fd(const xbk_options *options,
+                            int fd,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * The same with a callback that takes the stream, on this thread, with user.
+ * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
+ *                  CHUNK_SIZE, DIALECT
+ * \param write_fn  must not be NULL
+ * \param user      handed to write_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_backup_to_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_backup_to_cb(const xbk_options *options,
+                            xbk_write_fn write_fn,
+                            void *user,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * Makes a cancel object that is not set. It holds one descriptor (close-on-exec).
+ * \param cancel  receives the object; free it by xbk_cancel_free()
+ * \param err     may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_SOURCE if the process has no descriptor left
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE xbk_status xbk_cancel_new(xbk_cancel **cancel, xbk_error **err);
+
+/**
+ * Cancels: what it was given to ends within 200 ms with XBK_E_CANCELLED, but for the time that a
+ * callback of yours takes. It takes no lock, allocates nothing and keeps errno, so a signal
+ * handler may call it.
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for NULL; XBK_E_FORKED in a forked child, which cannot
+ *         cancel its parent's jobs
+ * Thread safety: any thread, and signal handlers. Since: 0.1
+ */
+xbk_status xbk_cancel_now(const xbk_cancel *cancel);
+
+/**
+ * Whether it was set.
+ * \param cancel  may be NULL, which gives 0
+ * \return 1 or 0
+ * Thread safety: any thread, and signal handlers. Since: 0.1
+ */
+int32_t xbk_cancel_is_set(const xbk_cancel *cancel);
+
+/**
+ * Frees a cancel object. Jobs that it was given to keep what they need of it; a signal handler
+ * that may still use it must be gone.
+ * \param cancel  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it. Since: 0.1
+ */
+void xbk_cancel_free(xbk_cancel *cancel);
+
+/**
+ * Streams files, XBK_OPT_FILE, to a descriptor. With XBK_OPT_PARALLEL above 1 members interleave.
+ * Blocks until the last byte is written. After a failure the stream is unfinished, and its reader
+ * must be told: xbstream has no end mark.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
+ * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+ * \param fd        where the stream goes; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_NOT_FOUND, XBK_E_PERMISSION,
+ *         XBK_E_FILE_CHANGED, XBK_E_SOURCE with the file; XBK_E_SINK, XBK_E_PIPE_CLOSED,
+ *         XBK_E_NO_SPACE of the output; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_create_to_fd(const xbk_options *options,
+                            int fd,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * The same with a callback that takes the stream, on this thread, with user.
+ * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+ * \param write_fn  must not be NULL
+ * \param user      handed to write_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_create_to_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_create_to_cb(const xbk_options *options,
+                            xbk_write_fn write_fn,
+                            void *user,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * Appends len bytes to an open entry.
+ * Blocks until the output has taken what fills a chunk; short writes go on where they stopped. At
+ * most one chunk for each entry is held in memory.
+ * \param data  may be NULL when len is 0
+ * \param len   bytes
+ * \param err   may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_LIMIT beyond 256 TiB; XBK_E_INVALID_STATE after an earlier failure; XBK_E_SINK,
+ *         XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE, XBK_E_CALLBACK, XBK_E_CANCELLED: then the writer is poisoned,
+ *         and only xbk_entry_close(), xbk_entry_free() and xbk_writer_free() are useful
+ * Thread safety: different entries of one writer, yes; one entry, one thread at a time. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_entry_write(xbk_entry *entry,
+                           const void *data,
+                           size_t len,
+                           xbk_error **err);
+
+/**
+ * Appends len zero bytes. With XBK_OPT_DIALECT "percona" they take no room in the stream.
+ * \param len  bytes
+ * \param err  may be NULL; set only when the result is < 0
+ * \return as xbk_entry_write()
+ * Thread safety: different entries of one writer, yes; one entry, one thread at a time. Since: 0.1
+ */
+XBK_MUST_USE xbk_status xbk_entry_hole(xbk_entry *entry, uint64_t len, xbk_error **err);
+
+/**
+ * Ends the member, and takes the entry: it is freed even when this fails.
+ * \param err  may be NULL; set only when the result is < 0
+ * \return as xbk_entry_write()
+ * Thread safety: different entries of one writer, yes; one entry, one thread at a time. Since: 0.1
+ */
+XBK_MUST_USE xbk_status xbk_entry_close(xbk_entry *entry, xbk_error **err);
+
+/**
+ * Gives an entry up without ending its member: the stream cannot be finished any more, and the
+ * writer is poisoned. For a program whose own data failed half way.
+ * \param entry  may be NULL; otherwise exactly once, and not after xbk_entry_close()
+ * Thread safety: different entries of one writer, yes; one entry, one thread at a time. Since: 0.1
+ */
+void xbk_entry_free(xbk_entry *entry);
+
+/**
+ * The status that the failed call returned.
+ * \param err  may be NULL, which gives XBK_OK
+ * Thread safety: any thread. Since: 0.1
+ */
+xbk_status xbk_error_code(const xbk_error *err);
+
+/**
+ * What went wrong and why, as one line: lower case, no full stop, without file and offsets.
+ * \param err  may be NULL, which gives ""
+ * \return a UTF-8 string of err; never NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_error_message(const xbk_error *err);
+
+/**
+ * Everything as one line fit for a terminal: the file (its control bytes escaped), the message,
+ * the offsets and the cause. The hint is apart.
+ * \param err  may be NULL, which gives ""
+ * \return a UTF-8 string of err; never NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_error_line(const xbk_error *err);
+
+/**
+ * The file or stream member concerned: its bytes as they are, so escape them before they reach
+ * a terminal, or print xbk_error_line(). A path from a stream that has a NUL in it ends there.
+ * \param err  may be NULL, which gives NULL
+ * \return a string of err, or NULL if no file is concerned
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_error_path(const xbk_error *err);
+
+/**
+ * What to do next, where xbkit knows.
+ * \param err  may be NULL, which gives NULL
+ * \return a UTF-8 string of err, or NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_error_hint(const xbk_error *err);
+
+/**
+ * The errno of the operating system, or of your callback.
+ * \param err  may be NULL, which gives 0
+ * \return the number, or 0 if there was none
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_error_os_errno(const xbk_error *err);
+
+/**
+ * Where in the stream, in bytes from its beginning, inside outer compression layers.
+ * \param err     may be NULL, which gives 0
+ * \param offset  set if the result is 1; may be NULL
+ * \return 1 if the place is known, else 0
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_error_stream_offset(const xbk_error *err, uint64_t *offset);
+
+/**
+ * Where in the file or member, in bytes from its beginning.
+ * \param err     may be NULL, which gives 0
+ * \param offset  set if the result is 1; may be NULL
+ * \return 1 if the place is known, else 0
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_error_file_offset(const xbk_error *err, uint64_t *offset);
+
+/**
+ * Frees an error.
+ * \param err  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it. Since: 0.1
+ */
+void xbk_error_free(xbk_error *err);
+
+/**
+ * Extracts a stream into a directory, XBK_OPT_TARGET_DIR, to its end. Outer gzip, zstd and lz4
+ * layers come off. XBK_OK means that every byte was checked, written, and (unless XBK_OPT_SYNC is
+ * off) is on disk; after a failure nothing is left that could be taken for a whole backup.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, and stays open.
+ * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+ * \param fd        where the stream comes from; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
+ *         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
+ *         XBK_E_EXISTS, XBK_E_PERMISSION, XBK_E_NO_SPACE of the target; XBK_E_NOT_FOUND if a
+ *         pattern matches no member; XBK_E_SOURCE; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_extract_from_fd(const xbk_options *options,
+                               int fd,
+                               const xbk_observer *observer,
+                               xbk_report **report,
+                               xbk_error **err);
+
+/**
+ * The same with a callback that gives the stream, on this thread, with user.
+ * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+ * \param read_fn  must not be NULL
+ * \param user      handed to read_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_extract_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_extract_from_cb(const xbk_options *options,
+                               xbk_read_fn read_fn,
+                               void *user,
+                               const xbk_observer *observer,
+                               xbk_report **report,
+                               xbk_error **err);
+
+/**
+ * What kind of item it is.
+ * \param item  may be NULL, which gives 0
+ * \return XBK_ITEM_OPEN, XBK_ITEM_DATA, XBK_ITEM_HOLE, XBK_ITEM_CLOSE, XBK_ITEM_RENAME or
+ *         XBK_ITEM_REMOVE
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+uint32_t xbk_item_kind(const xbk_item *item);
+
+/**
+ * The member's number in its stream, in order of appearance from 0.
+ * \param item  may be NULL, which gives UINT64_MAX
+ * \return the number; UINT64_MAX for rename and remove, which go by path
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+uint64_t xbk_item_member(const xbk_item *item);
+
+/**
+ * The member's path, its bytes as they are: relative, without ".." and empty components.
+ * \param item  may be NULL, which gives NULL
+ * \return a string that lives as long as the item; of a rename, the path so far
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+const char *xbk_item_path(const xbk_item *item);
+
+/**
+ * Rename: the path from now on.
+ * \param item  may be NULL, which gives NULL
+ * \return a string that lives as long as the item; NULL for other kinds
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+const char *xbk_item_new_path(const xbk_item *item);
+
+/**
+ * Open, rename: whether it replaces a closed member of that path (MariaDB).
+ * \param item  may be NULL, which gives 0
+ * \return 1 or 0
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+int32_t xbk_item_replaces(const xbk_item *item);
+
+/**
+ * Data, hole: where the bytes belong, from the member's beginning.
+ * \param item  may be NULL, which gives 0
+ * \return bytes; 0 for other kinds
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+uint64_t xbk_item_offset(const xbk_item *item);
+
+/**
+ * Data, hole: how many bytes. Close: the member's size, holes included.
+ * \param item  may be NULL, which gives 0
+ * \return bytes; 0 for other kinds
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+uint64_t xbk_item_size(const xbk_item *item);
+
+/**
+ * Data: the bytes, without a copy. They are provisional: the checksum over them is compared at the
+ * end of their chunk, so trust them once their member was closed.
+ * \param item    may be NULL, which gives NULL
+ * \param len     receives how many there are, 0 for other kinds; may be NULL
+ * \param offset  receives where they belong, from the member's beginning; may be NULL
+ * \return the bytes, which live as long as the item; NULL for other kinds
+ * Thread safety: as xbk_item. Since: 0.1
+ */
+const void *xbk_item_data(const xbk_item *item, size_t *len, uint64_t *offset);
+
+/**
+ * Reads a stream to its end, and gives an XBK_EVENT_MEMBER for each member when it ends. Structure
+ * and checksums are checked on the way. Outer gzip, zstd and lz4 layers come off.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, and stays open.
+ * \param options   may be NULL: it has none today but the cancel object
+ * \param fd        where the stream comes from; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
+ *         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
+ *         XBK_E_SOURCE; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_list_from_fd(const xbk_options *options,
+                            int fd,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * The same with a callback that gives the stream, on this thread, with user.
+ * \param options   may be NULL: it has none today but the cancel object
+ * \param read_fn  must not be NULL
+ * \param user      handed to read_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_list_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_list_from_cb(const xbk_options *options,
+                            xbk_read_fn read_fn,
+                            void *user,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * What kind of event it is.
+ * \param event  may be NULL, which gives 0
+ * \return XBK_EVENT_PROGRESS, XBK_EVENT_MEMBER, XBK_EVENT_LOG, or one of a later version
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint32_t xbk_event_kind(const xbk_event *event);
+
+/**
+ * Progress: stream bytes written or read so far, as they pass the descriptor or callback.
+ * \param event  may be NULL, which gives 0
+ * \return bytes; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_stream_bytes(const xbk_event *event);
+
+/**
+ * Progress: stream bytes expected in all.
+ * \param event  may be NULL, which gives UINT64_MAX
+ * \return bytes; UINT64_MAX if that is not known, and for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_total_bytes(const xbk_event *event);
+
+/**
+ * Progress: members finished so far.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_members(const xbk_event *event);
+
+/**
+ * Member: its path in the stream, its bytes as they are.
+ * \param event  may be NULL, which gives NULL
+ * \return a string that lives as long as the event; NULL for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+const char *xbk_event_path(const xbk_event *event);
+
+/**
+ * Member: its size in bytes, holes included.
+ * \param event  may be NULL, which gives 0
+ * \return bytes; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_size(const xbk_event *event);
+
+/**
+ * Log: how much it matters.
+ * \param event  may be NULL, which gives 0
+ * \return XBK_LEVEL_INFO or XBK_LEVEL_WARNING; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint32_t xbk_event_level(const xbk_event *event);
+
+/**
+ * Log: the sentence, lower case, without full stop.
+ * \param event  may be NULL, which gives NULL
+ * \return a UTF-8 string that lives as long as the event; NULL for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+const char *xbk_event_message(const xbk_event *event);
+
+/**
+ * Makes options of which none is set.
+ * \return the options; free them by xbk_options_free(). NULL only after a bug in xbkit
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE xbk_options *xbk_options_new(void);
+
+/**
+ * Sets an option of type XBK_TYPE_BOOL.
+ * \param value  0 is off, anything else on
+ * \param err    may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+ *         XBK_E_INVALID_ARGUMENT for an option of another type
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_set_bool(xbk_options *options, uint32_t id, int32_t value, xbk_error **err);
+
+/**
+ * Sets an option of type XBK_TYPE_INT.
+ * \param value  in the option's unit and range; see xbk_option_min() and xbk_option_max()
+ * \param err    may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+ *         XBK_E_INVALID_ARGUMENT for an option of another type or a value out of range
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_set_int(xbk_options *options, uint32_t id, int64_t value, xbk_error **err);
+
+/**
+ * Sets an option of type XBK_TYPE_STRING, or adds a value to one that is repeatable.
+ * \param value  a path (bytes, not necessarily UTF-8, relative to the working directory of the
+ *               job's start) or a word; copied
+ * \param err    may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_UNSUPPORTED for an option that this version does not know;
+ *         XBK_E_INVALID_ARGUMENT for an option of another type, an empty value, or one that the
+ *         option does not take
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_set_str(xbk_options *options,
+                               uint32_t id,
+                               const char *value,
+                               xbk_error **err);
+
+/**
+ * Sets an option of type XBK_TYPE_BYTES or XBK_TYPE_STRING by pointer and length, or adds a value
+ * to one that is repeatable.
+ * \param data  copied; may be NULL when len is 0
+ * \param len   bytes; a string has no NUL within them
+ * \param err   may be NULL; set only when the result is < 0
+ * \return as xbk_options_set_str()
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_set_bytes(xbk_options *options,
+                                 uint32_t id,
+                                 const void *data,
+                                 size_t len,
+                                 xbk_error **err);
+
+/**
+ * Makes what is made with these options end when the cancel object is set. This is how readers
+ * and writers are cancelled; jobs have xbk_observer for it too, and refuse both at once.
+ * \param cancel  may be NULL, which takes an earlier one away
+ * \param err     may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_FORKED for a cancel object of the parent process
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_set_cancel(xbk_options *options, const xbk_cancel *cancel, xbk_error **err);
+
+/**
+ * Takes all values of an option away, so that its default counts again.
+ * \param err  may be NULL; set only when the result is < 0
+ * \return XBK_OK, also if it was not set; XBK_E_UNSUPPORTED for an option that this version does
+ *         not know
+ * Thread safety: one thread at a time for these options. Since: 0.1
+ */
+xbk_status xbk_options_unset(xbk_options *options, uint32_t id, xbk_error **err);
+
+/**
+ * Frees options.
+ * \param options  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use them. Since: 0.1
+ */
+void xbk_options_free(xbk_options *options);
+
+/**
+ * How many options this version knows.
+ * Thread safety: any thread. Since: 0.1
+ */
+size_t xbk_option_count(void);
+
+/**
+ * One of the options that this version knows.
+ * \param index  0 to xbk_option_count() - 1; the order is that of their numbers
+ * \return the option, which lives as long as the library; NULL beyond the last
+ * Thread safety: any thread. Since: 0.1
+ */
+const xbk_option *xbk_option_info(size_t index);
+
+/**
+ * Its number: one of XBK_OPT_...
+ * \param option  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint32_t xbk_option_id(const xbk_option *option);
+
+/**
+ * Its name, such as "chunk_size": XBK_OPT_ in lower case, and the keyword in other languages.
+ * \param option  may be NULL, which gives NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_name(const xbk_option *option);
+
+/**
+ * The type of its value: one of XBK_TYPE_...
+ * \param option  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint32_t xbk_option_type(const xbk_option *option);
+
+/**
+ * What a number counts or a string is: "threads", "bytes", "path", "pattern", or "".
+ * \param option  may be NULL, which gives NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_unit(const xbk_option *option);
+
+/**
+ * The smallest number it may be.
+ * \param option  may be NULL, which gives 0
+ * \return in its unit; 0 if it is no number
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_option_min(const xbk_option *option);
+
+/**
+ * The largest number it may be.
+ * \param option  may be NULL, which gives 0
+ * \return in its unit; 0 if it is no number
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_option_max(const xbk_option *option);
+
+/**
+ * The words that a string may be, with commas between them.
+ * \param option  may be NULL, which gives NULL
+ * \return "" if it may be any
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_choices(const xbk_option *option);
+
+/**
+ * The value that counts if it is not set, as text.
+ * \param option  may be NULL, which gives NULL
+ * \return "" if there is none; a bool's is "0" or "1"
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_default(const xbk_option *option);
+
+/**
+ * Whether setting it again adds a value rather than replaces the first.
+ * \param option  may be NULL, which gives 0
+ * \return 1 or 0
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_option_repeatable(const xbk_option *option);
+
+/**
+ * The jobs that take it: a sum of XBK_JOB_... Others refuse options in which it is set, with
+ * XBK_E_INVALID_ARGUMENT.
+ * \param option  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint32_t xbk_option_jobs(const xbk_option *option);
+
+/**
+ * What it does, as one sentence.
+ * \param option  may be NULL, which gives NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_doc(const xbk_option *option);
+
+/**
+ * The first version that has it, such as "0.1".
+ * \param option  may be NULL, which gives NULL
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_option_since(const xbk_option *option);
+
+/**
+ * Makes a reader from a descriptor, and blocks for the first bytes of the stream.
+ * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
+ * descriptor keeps its flags.
+ * \param options  may be NULL: it has none today but the cancel object
+ * \param fd       where the stream comes from; borrowed until xbk_reader_free(), never closed
+ * \param reader   receives the reader; free it by xbk_reader_free()
+ * \param err      may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT; XBK_E_SOURCE; XBK_E_DECOMPRESS; XBK_E_CANCELLED
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_reader_new_fd(const xbk_options *options,
+                             int fd,
+                             xbk_reader **reader,
+                             xbk_error **err);
+
+/**
+ * Makes a reader from a callback, which runs on the thread that calls xbk_reader_next(), and is
+ * called here for the first bytes of the stream.
+ * \param options  may be NULL: it has none today but the cancel object, which is looked at between
+ *                 callbacks
+ * \param read_fn  must not be NULL
+ * \param user     handed to read_fn; may be NULL
+ * \param reader   receives the reader; free it by xbk_reader_free()
+ * \param err      may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT; XBK_E_SOURCE; XBK_E_CALLBACK; XBK_E_DECOMPRESS;
+ *         XBK_E_CANCELLED
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_reader_new_cb(const xbk_options *options,
+                             xbk_read_fn read_fn,
+                             void *user,
+                             xbk_reader **reader,
+                             xbk_error **err);
+
+/**
+ * Moves on to the next item. Blocks for its bytes.
+ * \param item  receives the item, which belongs to the reader and is valid until the next call;
+ *              NULL unless the result is XBK_OK
+ * \param err   may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_EOF at the proper end of the stream, then always; XBK_E_FORMAT,
+ *         XBK_E_TRUNCATED, XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_LIMIT, XBK_E_DECOMPRESS with the
+ *         stream offset; XBK_E_SOURCE; XBK_E_CALLBACK; XBK_E_CANCELLED: then the reader is
+ *         poisoned; XBK_E_INVALID_STATE afterwards
+ * Thread safety: one thread at a time for this reader. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_reader_next(xbk_reader *reader,
+                           const xbk_item **item,
+                           xbk_error **err);
+
+/**
+ * Frees a reader and its item. The descriptor stays open.
+ * \param reader  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it. Since: 0.1
+ */
+void xbk_reader_free(xbk_reader *reader);
+
+/**
+ * Members written to the stream, extracted, or seen.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_members(const xbk_report *report);
+
+/**
+ * Members that no pattern asked for; they were verified all the same. 0 except for extraction.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_skipped(const xbk_report *report);
+
+/**
+ * Bytes of the members, holes included.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_payload_bytes(const xbk_report *report);
+
+/**
+ * Bytes of the stream as they passed the descriptor or callback: compressed, if there was an
+ * outer layer around what was read.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_stream_bytes(const xbk_report *report);
+
+/**
+ * Whether the stream was proven to be complete, which needs a manifest in it.
+ * \param report  may be NULL, which gives 0
+ * \return 1 or 0; 0 except for list and verify
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_report_proven(const xbk_report *report);
+
+/**
+ * Frees a report.
+ * \param report  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it. Since: 0.1
+ */
+void xbk_report_free(xbk_report *report);
+
+/**
+ * The name of a status, such as "XBK_E_TRUNCATED".
+ * \return a static string; "unknown" for a number that this version does not know
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_status_name(xbk_status status);
+
+/**
+ * Reads a stream to its end and checks that it is whole, without any disk. An xbstream has no end
+ * mark, so XBK_OK means that a manifest in the stream proves it complete, which no stream of this
+ * version has; XBK_OPT_ALLOW_UNPROVEN lets a sound one pass, and xbk_report_proven() tells.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, and stays open.
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN
+ * \param fd        where the stream comes from; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_UNPROVEN for a stream that is sound but not proven;
+ *         XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED, XBK_E_CHECKSUM,
+ *         XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset; XBK_E_SOURCE;
+ *         XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_verify_from_fd(const xbk_options *options,
+                              int fd,
+                              const xbk_observer *observer,
+                              xbk_report **report,
+                              xbk_error **err);
+
+/**
+ * The same with a callback that gives the stream, on this thread, with user.
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN
+ * \param read_fn  must not be NULL
+ * \param user      handed to read_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_verify_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_verify_from_cb(const xbk_options *options,
+                              xbk_read_fn read_fn,
+                              void *user,
+                              const xbk_observer *observer,
+                              xbk_report **report,
+                              xbk_error **err);
+
+/**
+ * The version of the library that runs, such as "0.1.0".
+ * \return a static string
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_version(void);
+
+/**
+ * The version of the library that runs, as XBK_VERSION_NUMBER is made.
+ * \return major * 1000000 + minor * 1000 + patch
+ * Thread safety: any thread. Since: 0.1
+ */
+uint32_t xbk_version_number(void);
+
+/**
+ * Makes a writer to a descriptor. Nothing is written before a chunk is full.
+ * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
+ * descriptor keeps its flags, and a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE.
+ * \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object
+ * \param fd       where the stream goes; borrowed until xbk_writer_free(), never closed
+ * \param writer   receives the writer; free it by xbk_writer_free()
+ * \param err      may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT; XBK_E_SINK for a descriptor that is not open
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_writer_new_fd(const xbk_options *options,
+                             int fd,
+                             xbk_writer **writer,
+                             xbk_error **err);
+
+/**
+ * Makes a writer to a callback, which runs on the thread that calls for an entry or the writer,
+ * one call at a time.
+ * \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object, which
+ *                  is looked at between callbacks
+ * \param write_fn  must not be NULL
+ * \param user      handed to write_fn; may be NULL
+ * \param writer    receives the writer; free it by xbk_writer_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT
+ * Thread safety: any thread. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_writer_new_cb(const xbk_options *options,
+                             xbk_write_fn write_fn,
+                             void *user,
+                             xbk_writer **writer,
+                             xbk_error **err);
+
+/**
+ * Begins a member. Writes nothing yet, and holds no other member up.
+ * \param path     its path in the stream: relative, without "..", at most 511 bytes, and none that
+ *                 the stream has already; copied
+ * \param options  may be NULL: entries have no options today
+ * \param entry    receives the entry; end it by xbk_entry_close() or xbk_entry_free()
+ * \param err      may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_UNSAFE_PATH, XBK_E_INVALID_ARGUMENT, XBK_E_EXISTS, XBK_E_LIMIT, which leave
+ *         the writer as it was; XBK_E_INVALID_STATE after a failure or xbk_writer_finish()
+ * Thread safety: one thread at a time for this writer. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_writer_open(xbk_writer *writer,
+                           const char *path,
+                           const xbk_options *options,
+                           xbk_entry **entry,
+                           xbk_error **err);
+
+/**
+ * Ends the stream. Only XBK_OK means that it is whole and that the output took all of it.
+ * Does not free the writer.
+ * \param err  may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_STATE while entries are open (close them, and call again), after an
+ *         entry was freed without being closed, after a failure, or when it was finished before
+ * Thread safety: one thread at a time for this writer. Since: 0.1
+ */
+XBK_MUST_USE xbk_status xbk_writer_finish(xbk_writer *writer, xbk_error **err);
+
+/**
+ * Frees a writer; entries that are still open fail from then on, and are freed by themselves.
+ * Without xbk_writer_finish() before, the stream is not whole. The descriptor stays open.
+ * \param writer  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it or one of its entries, but to free it.
+ * Since: 0.1
+ */
+void xbk_writer_free(xbk_writer *writer);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* XBKIT_H */
