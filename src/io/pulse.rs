@@ -33,6 +33,41 @@ impl Beat for Option<CancelToken> {
     }
 }
 
+/// A caller's own look around.
+type Tick<'w> = Box<dyn FnMut() -> ControlFlow<()> + Send + 'w>;
+
+/// What a descriptor outside of a job looks at while it waits: a token, and a caller's own look
+/// around.
+#[derive(Default)]
+pub(crate) struct Watch<'w> {
+    cancel: Option<CancelToken>,
+    tick: Option<RefCell<Tick<'w>>>,
+}
+
+impl<'w> Watch<'w> {
+    pub(crate) fn new(cancel: Option<CancelToken>) -> Self {
+        Self { cancel, tick: None }
+    }
+
+    pub(crate) fn on_tick(&mut self, tick: impl FnMut() -> ControlFlow<()> + Send + 'w) {
+        self.tick = Some(RefCell::new(Box::new(tick)));
+    }
+}
+
+impl Beat for Watch<'_> {
+    fn tick(&self) -> Result<()> {
+        self.cancel.tick()?;
+        match &self.tick {
+            Some(tick) if (tick.borrow_mut())().is_break() => Err(Error::cancelled()),
+            _ => Ok(()),
+        }
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.cancel.wake_fd()
+    }
+}
+
 /// The observer and the token of a running job. Source, sink and job share one.
 pub(crate) struct Pulse<'a> {
     observer: RefCell<&'a mut dyn Observer>,

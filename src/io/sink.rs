@@ -1,11 +1,12 @@
 //! Where a stream goes: a descriptor or a writer.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use super::fd::StreamFd;
-use super::pulse::{Beat, Pulse};
+use super::pulse::{Beat, Pulse, Watch};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::fd::Direction;
@@ -72,21 +73,30 @@ impl<'a> Sink<'a> {
 /// error, never a signal.
 pub struct FdWriter<'fd> {
     fd: StreamFd<'fd>,
-    cancel: Option<CancelToken>,
+    watch: Watch<'fd>,
 }
 
 impl<'fd> FdWriter<'fd> {
     /// Writes to a descriptor, which is borrowed, keeps its flags and stays open.
     pub fn new(fd: BorrowedFd<'fd>, cancel: Option<CancelToken>) -> Result<Self> {
         let fd = StreamFd::new(fd, Direction::Write).map_err(write_error)?;
-        Ok(Self { fd, cancel })
+        Ok(Self { fd, watch: Watch::new(cancel) })
+    }
+
+    /// Calls `tick` before each call to the system and at least every 100 ms while waiting, on
+    /// the thread that writes. [`ControlFlow::Break`] ends the wait with `Cancelled`.
+    ///
+    /// For hosts that must look around themselves, such as an interpreter with signal handlers.
+    pub fn on_tick(mut self, tick: impl FnMut() -> ControlFlow<()> + Send + 'fd) -> Self {
+        self.watch.on_tick(tick);
+        self
     }
 }
 
 impl Write for FdWriter<'_> {
     /// Errors carry an [`Error`].
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.fd.write(bytes, &self.cancel)?.map_err(write_error)?)
+        Ok(self.fd.write(bytes, &self.watch)?.map_err(write_error)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
