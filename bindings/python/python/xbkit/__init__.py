@@ -1,0 +1,190 @@
+"""Streams physical backups of MySQL and MariaDB as xbstream, and extracts such streams, verified.
+
+Jobs on whole streams: :func:`backup`, :func:`create`, :func:`extract`, :func:`list`,
+:func:`verify`. Streams of your own data, and streams read without extracting: :func:`open`.
+
+Sources and sinks are descriptors, paths, sockets, and any object with ``read``, ``readinto`` or
+``write``; sources also iterables of buffers. They are used on the thread that calls, with the
+interpreter released around all other work, and never closed. Ctrl-C ends a job within 200 ms on
+the main thread; elsewhere use a :class:`CancelToken`. In asyncio, call
+``await asyncio.to_thread(xbkit.extract, ...)``.
+
+Warnings go to ``logging.getLogger("xbkit")``. Errors are :class:`XbkitError`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Literal, overload
+
+from . import _xbkit
+from ._endpoints import Readable, ReadableInto, Sink, Source, Writable
+from ._errors import (
+    CancelledError,
+    ChecksumError,
+    DecompressError,
+    ExistsError,
+    FileChangedError,
+    FormatError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidStateError,
+    LimitError,
+    LockedError,
+    NoSpaceError,
+    NotFoundError,
+    PermissionDeniedError,
+    PipeClosedError,
+    StreamIOError,
+    TruncatedError,
+    UnprovenError,
+    UnsafePathError,
+    UnsupportedError,
+    XbkitError,
+)
+from ._events import (
+    CreateReport,
+    Event,
+    ExtractReport,
+    Log,
+    MemberDone,
+    OnEvent,
+    Progress,
+    VerifyReport,
+)
+from ._items import Chunk, Close, Data, Hole, Item, Open, Remove, Rename
+from ._jobs import CHUNK_SIZE, Dialect, MemberInfo, backup, create, extract, list, verify
+from ._reader import MAX_SPOOL, Member, StreamReader
+from ._writer import EntryWriter, StreamWriter
+from ._xbkit import CancelToken
+
+__version__: str = _xbkit.VERSION
+
+__all__ = [
+    "CancelToken",
+    "CancelledError",
+    "ChecksumError",
+    "Chunk",
+    "Close",
+    "CreateReport",
+    "Data",
+    "DecompressError",
+    "Dialect",
+    "EntryWriter",
+    "Event",
+    "ExistsError",
+    "ExtractReport",
+    "FileChangedError",
+    "FormatError",
+    "Hole",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidStateError",
+    "Item",
+    "LimitError",
+    "LockedError",
+    "Log",
+    "Member",
+    "MemberDone",
+    "MemberInfo",
+    "NoSpaceError",
+    "NotFoundError",
+    "OnEvent",
+    "Open",
+    "PermissionDeniedError",
+    "PipeClosedError",
+    "Progress",
+    "Readable",
+    "ReadableInto",
+    "Remove",
+    "Rename",
+    "Sink",
+    "Source",
+    "StreamIOError",
+    "StreamReader",
+    "StreamWriter",
+    "TruncatedError",
+    "UnprovenError",
+    "UnsafePathError",
+    "UnsupportedError",
+    "VerifyReport",
+    "Writable",
+    "XbkitError",
+    "__version__",
+    "backup",
+    "build_info",
+    "create",
+    "extract",
+    "list",
+    "open",
+    "verify",
+]
+
+
+def build_info() -> dict[str, str | bool]:
+    """Version, and whether this is a debug build."""
+    return {"version": _xbkit.VERSION, "debug": _xbkit.DEBUG}
+
+
+@overload
+def open(
+    file: Source,
+    mode: Literal["r"] = "r",
+    *,
+    format: Literal["xbstream"] = "xbstream",
+    max_spool: int = MAX_SPOOL,
+    tmpdir: str | os.PathLike[str] | None = None,
+    cancel: CancelToken | None = None,
+) -> StreamReader: ...
+
+
+@overload
+def open(
+    file: Sink,
+    mode: Literal["w"],
+    *,
+    format: Literal["xbstream"] = "xbstream",
+    chunk_size: int = CHUNK_SIZE,
+    dialect: Dialect = "mariadb",
+    overwrite: bool = False,
+    cancel: CancelToken | None = None,
+) -> StreamWriter: ...
+
+
+def open(
+    file: Source | Sink,
+    mode: Literal["r", "w"] = "r",
+    *,
+    format: Literal["xbstream"] = "xbstream",
+    **options: object,
+) -> StreamReader | StreamWriter:
+    """Opens a stream for reading (``"r"``) or writing (``"w"``).
+
+    Args:
+        file: a source or a sink; never closed. Reading waits for its first bytes.
+        mode: ``"r"`` or ``"w"``.
+        format: ``"xbstream"``. Compression around it is found when reading.
+        max_spool: reading: most bytes that are kept of members that are not being read, see
+            :class:`Member`.
+        tmpdir: reading: where they are kept beyond 16 MiB; as ``tempfile`` chooses unless given.
+        chunk_size: writing: payload bytes of a chunk, 64 KiB to 64 MiB.
+        dialect: writing: whether holes travel as sparse chunks.
+        overwrite: writing: whether ``file``, given as a path, may exist and is replaced.
+        cancel: ends waits when set, from any thread.
+    """
+    if format != "xbstream":
+        raise ValueError(f"format {format!r} is not 'xbstream'")
+    if mode == "r":
+        return StreamReader(file, **options)  # type: ignore[arg-type]
+    if mode == "w":
+        return StreamWriter(file, **options)  # type: ignore[arg-type]
+    raise ValueError(f"mode {mode!r} is neither 'r' nor 'w'")
+
+
+if _xbkit.DEBUG:
+    warnings.warn(
+        "xbkit was built for debugging, so it is slow; install it with pip for use",
+        RuntimeWarning,
+        stacklevel=2,
+    )

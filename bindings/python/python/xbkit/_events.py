@@ -1,0 +1,110 @@
+"""What jobs tell while they run, and what they report at their end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+logger = logging.getLogger("xbkit")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is; at most every 100 ms, and once at its end."""
+
+    stream_bytes: int
+    """Stream bytes written or read so far, as they pass the descriptor or object."""
+    members: int
+    """Members finished so far."""
+    total_bytes: int | None
+    """Stream bytes expected in all, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDone:
+    """A member was finished."""
+
+    name: str
+    """Its path in the stream."""
+    size: int
+    """Its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A sentence for a log; ``logging.getLogger("xbkit")`` gets it, too."""
+
+    level: int
+    """``logging.INFO`` or ``logging.WARNING``."""
+    message: str
+    """The sentence."""
+
+
+Event = Progress | MemberDone | Log
+"""What ``on_event`` is called with."""
+
+OnEvent = Callable[[Event], object]
+"""Called with each event on the thread that called the job. What it returns is ignored; what it
+raises stops the job and is raised by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateReport:
+    """What a job that made a stream did."""
+
+    members: int
+    """Members in the stream."""
+    payload_bytes: int
+    """Bytes of all members, holes included."""
+    stream_bytes: int
+    """Bytes of the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractReport:
+    """What an extraction did."""
+
+    members: int
+    """Members extracted."""
+    skipped: int
+    """Members that no pattern asked for; they were verified all the same."""
+    payload_bytes: int
+    """Bytes of the extracted members."""
+    stream_bytes: int
+    """Bytes read from the source, as they came: compressed, if there was an outer layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was seen of a stream."""
+
+    members: int
+    """Members of the stream, less those that it took back itself."""
+    payload_bytes: int
+    """Bytes of all members, holes included."""
+    stream_bytes: int
+    """Bytes read from the source, as they came."""
+    proven: bool
+    """Whether the stream was proven to be complete, which needs a manifest in it."""
+
+
+def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object], None]:
+    """What native jobs call: events by number, and three values."""
+
+    def emit(kind: int, a: object, b: object, c: object) -> None:
+        event: Event
+        if kind == 0:
+            assert isinstance(a, int) and isinstance(b, int) and (c is None or isinstance(c, int))
+            event = Progress(a, b, c)
+        elif kind == 1:
+            assert isinstance(a, str) and isinstance(b, int)
+            event = MemberDone(a, b)
+        else:
+            assert isinstance(a, int) and isinstance(b, str)
+            logger.log(a, "%s", b)
+            event = Log(a, b)
+        if on_event is not None:
+            on_event(event)
+
+    return emit

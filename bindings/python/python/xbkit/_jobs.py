@@ -1,0 +1,274 @@
+"""The jobs: whole streams made, extracted, listed and verified by one call."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from . import _xbkit
+from ._endpoints import Sink, Source, opened_sink, opened_source
+from ._events import (
+    CreateReport,
+    Event,
+    ExtractReport,
+    MemberDone,
+    OnEvent,
+    VerifyReport,
+    emitter,
+)
+
+CHUNK_SIZE = 1 << 20
+"""Payload bytes of a chunk unless asked otherwise: 1 MiB."""
+
+Dialect = Literal["mariadb", "percona"]
+"""``"mariadb"``: what every reader takes; holes travel as zeros. ``"percona"``: holes of sparse
+files travel as sparse chunks, which only Percona's ``xbstream`` 8.x and xbkit read."""
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInfo:
+    """A member of a stream, as :func:`list` tells it."""
+
+    name: str
+    """Its path in the stream."""
+    size: int
+    """Its size in bytes, holes included."""
+
+
+def extract(
+    source: Source,
+    dir: StrPath,
+    *,
+    in_place: bool = False,
+    overwrite: bool = False,
+    sync: bool = True,
+    parallel: int = 1,
+    members: Iterable[str] = (),
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> ExtractReport:
+    """Extracts a stream into a directory, verified, and whole or not at all.
+
+    Outer gzip, zstd and lz4 layers come off by themselves. The directory is made if it is missing
+    and must be empty; members grow in ``.xbkit-partial`` below it and move up when the stream
+    proved complete and everything is on disk. Whatever ends the job before, an exception of your
+    source or Ctrl-C included, leaves no member.
+
+    An xbstream has no end mark: a stream that was cut between two members cannot be told from a
+    whole one. Keep the exit status of the program that wrote it.
+
+    Args:
+        source: where the stream comes from; read to its end, never closed.
+        dir: the target directory.
+        in_place: write straight into ``dir``, which must exist and may hold other files, as
+            ``xbstream -x`` does; a file that exists is an error; on failure what was made is
+            removed again.
+        overwrite: let ``dir`` hold files, and replace those with a member's name, at the end.
+        sync: wait until everything is on disk. Ctrl-C is seen after that wait.
+        parallel: threads that write, 1 to 256.
+        members: patterns; only members that match one are extracted (the rest is verified all
+            the same). A name stands for itself or all below it; ``*``, ``?``, ``[...]``,
+            ``{a,b}`` within a component, ``**`` across.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+
+    Raises:
+        XbkitError: of the class that says what went wrong; see there.
+        NotFoundError: also if a pattern matched no member.
+    """
+    with opened_source(source, cancel) as spec:
+        report = _xbkit.extract(
+            spec,
+            dir,
+            in_place,
+            overwrite,
+            sync,
+            parallel,
+            _names(members, "members"),
+            emitter(on_event),
+            on_event is not None,
+            cancel,
+        )
+    return ExtractReport(*report)
+
+
+def create(
+    sink: Sink,
+    files: Iterable[StrPath | tuple[str, StrPath]],
+    *,
+    base: StrPath = "",
+    parallel: int = 1,
+    chunk_size: int = CHUNK_SIZE,
+    dialect: Dialect = "mariadb",
+    changed: Literal["refuse", "warn"] = "refuse",
+    overwrite: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> CreateReport:
+    """Makes a stream of files.
+
+    If the job fails after a member was complete, half a header is appended to the stream, so that
+    no reader can take what was written for a whole one. A sink given as a path is not there then.
+
+    Args:
+        sink: where the stream goes; never closed.
+        files: regular files; relative paths, which become the members' names, or pairs of a name
+            and a path.
+        base: directory that relative paths start from.
+        parallel: threads that read, 1 to 256; each file belongs to one, so members interleave.
+        chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
+        dialect: whether holes travel as sparse chunks.
+        changed: whether a file that changes while it is read is an error or a warning.
+        overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+    """
+    if isinstance(files, (str, bytes, os.PathLike)):
+        raise TypeError("files is one path; give a list of paths")
+    pairs = [
+        (os.fspath(file[0]), os.fspath(file[1]))
+        if isinstance(file, tuple)
+        else (os.fspath(file), os.fspath(file))
+        for file in files
+    ]
+    with opened_sink(sink, overwrite=overwrite) as spec:
+        report = _xbkit.create(
+            spec,
+            pairs,
+            base,
+            parallel,
+            chunk_size,
+            dialect,
+            changed,
+            emitter(on_event),
+            on_event is not None,
+            cancel,
+        )
+    return CreateReport(*report)
+
+
+def backup(
+    sink: Sink,
+    *,
+    datadir: StrPath,
+    data_home: StrPath | None = None,
+    system_files: Iterable[StrPath] | None = None,
+    undo_dir: StrPath | None = None,
+    log_dir: StrPath | None = None,
+    aria_log_dir: StrPath | None = None,
+    parallel: int = 1,
+    chunk_size: int = CHUNK_SIZE,
+    dialect: Dialect = "mariadb",
+    overwrite: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> CreateReport:
+    """Streams the data directory of a *stopped* server.
+
+    The system tablespace stays locked throughout: a server that runs is noticed, and one started
+    meanwhile refuses to. A failed job ends its stream as :func:`create` does.
+
+    Args:
+        sink: where the stream goes; never closed.
+        datadir: the server's data directory.
+        data_home: ``innodb_data_home_dir``, if the system tablespace is not in ``datadir``.
+        system_files: files of ``innodb_data_file_path``, without sizes; ``ibdata1`` unless given.
+        undo_dir: ``innodb_undo_directory``, if not ``datadir``.
+        log_dir: ``innodb_log_group_home_dir``, if not ``datadir``.
+        aria_log_dir: ``aria_log_dir_path``, if not ``datadir``.
+        parallel: threads that read, 1 to 256.
+        chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
+        dialect: whether holes travel as sparse chunks.
+        overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+
+    Raises:
+        LockedError: a server uses the directory.
+        NotFoundError: it is no data directory.
+        FileChangedError: something in it changed meanwhile.
+    """
+    files = None if system_files is None else [os.fspath(file) for file in system_files]
+    with opened_sink(sink, overwrite=overwrite) as spec:
+        report = _xbkit.backup(
+            spec,
+            datadir,
+            data_home,
+            files,
+            undo_dir,
+            log_dir,
+            aria_log_dir,
+            parallel,
+            chunk_size,
+            dialect,
+            emitter(on_event),
+            on_event is not None,
+            cancel,
+        )
+    return CreateReport(*report)
+
+
+def list(
+    source: Source,
+    *,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> builtins.list[MemberInfo]:
+    """The members of a stream, in the order of their ends; the stream is checked on the way.
+
+    Reads to the end. Members that MariaDB's chunks rename or remove later are listed under their
+    first name. For long lists, ``on_event`` gets each :class:`MemberDone` as it comes.
+
+    Args:
+        source: where the stream comes from; never closed.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+    """
+    found: builtins.list[MemberInfo] = []
+
+    def collect(event: Event) -> None:
+        if isinstance(event, MemberDone):
+            found.append(MemberInfo(event.name, event.size))
+        if on_event is not None:
+            on_event(event)
+
+    with opened_source(source, cancel) as spec:
+        _xbkit.list(spec, emitter(collect), cancel)
+    return found
+
+
+def verify(
+    source: Source,
+    *,
+    allow_unproven: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> VerifyReport:
+    """Verifies a stream without writing it anywhere.
+
+    Success means *proven* to be complete, which needs a manifest in the stream. This version
+    knows none, so without ``allow_unproven`` every sound stream ends in :class:`UnprovenError`.
+
+    Args:
+        source: where the stream comes from; never closed.
+        allow_unproven: whether a stream may pass whose structure and checksums are right, but
+            which nothing proves to be complete.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+    """
+    with opened_source(source, cancel) as spec:
+        report = _xbkit.verify(
+            spec, allow_unproven, emitter(on_event), on_event is not None, cancel
+        )
+    return VerifyReport(*report)
+
+
+def _names(patterns: Iterable[str], option: str) -> builtins.list[str]:
+    if isinstance(patterns, str):
+        raise TypeError(f"{option} is one string; give a list of strings")
+    return [*patterns]

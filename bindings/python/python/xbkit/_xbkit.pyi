@@ -1,0 +1,171 @@
+"""The native half of ``xbkit``. Use the package: what is here changes without notice."""
+
+import builtins
+import os
+from collections.abc import Callable
+from typing import Final, final
+
+from typing_extensions import Buffer
+
+_SourceSpec = tuple[int, bytes] | tuple[str, Callable[..., object]]
+_SinkSpec = int | tuple[Callable[[bytes], int | None], Callable[[], object] | None, bool]
+_Emit = Callable[[int, object, object, object], None]
+_Path = str | os.PathLike[str]
+
+__all__ = [
+    "VERSION",
+    "DEBUG",
+    "CancelToken",
+    "Entry",
+    "Reader",
+    "Writer",
+    "backup",
+    "create",
+    "error_kinds",
+    "extract",
+    "list",
+    "verify",
+]
+
+VERSION: Final[str]
+DEBUG: Final[bool]
+
+@final
+class CancelToken:
+    """Cancels the jobs it was given to."""
+
+    def __new__(cls) -> CancelToken: ...
+    def cancel(self) -> None:
+        """Sets the token: jobs end within 200 ms with ``CancelledError``. Any thread may call."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the token was set."""
+
+@final
+class Reader:
+    """Reads a stream's items."""
+
+    def __new__(cls, source: _SourceSpec, cancel: CancelToken | None) -> Reader: ...
+    @property
+    def layers(self) -> builtins.list[str]:
+        """The layers found around the stream, outermost first."""
+
+    def stream_offset(self) -> int:
+        """Stream bytes decoded so far, inside all layers."""
+
+    def next_item(self) -> tuple[int, object, object, object] | None:
+        """The next item, or ``None`` at the proper end of the stream."""
+
+    def close(self) -> None:
+        """Lets go of the source."""
+
+@final
+class Writer:
+    """Writes a stream."""
+
+    def __new__(
+        cls, sink: _SinkSpec, chunk_size: int, dialect: str, cancel: CancelToken | None
+    ) -> Writer: ...
+    def entry(self, name: _Path) -> Entry:
+        """Begins a member."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the stream cannot become whole any more."""
+
+    @property
+    def stream_bytes(self) -> int:
+        """Stream bytes given to the sink so far."""
+
+    def finish(self) -> None:
+        """Ends the stream and flushes the sink."""
+
+    def abort(self) -> None:
+        """Gives up: leaves the stream unfinished, and so that this shows."""
+
+@final
+class Entry:
+    """Writes one member."""
+
+    @property
+    def name(self) -> str:
+        """The member's path, normalised."""
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, holes included."""
+
+    def write(self, data: Buffer) -> int:
+        """Appends bytes, and says how many."""
+
+    def hole(self, len: int) -> None:
+        """Appends zeros."""
+
+    def finish(self) -> None:
+        """Ends the member."""
+
+    def abort(self) -> None:
+        """Gives up the member, and with it the stream."""
+
+def extract(
+    source: _SourceSpec,
+    dir: _Path,
+    in_place: bool,
+    overwrite: bool,
+    sync: bool,
+    parallel: int,
+    members: builtins.list[str],
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, int, int]:
+    """Members, skipped, payload bytes, stream bytes."""
+
+def create(
+    sink: _SinkSpec,
+    files: builtins.list[tuple[str, str]],
+    base: _Path,
+    parallel: int,
+    chunk_size: int,
+    dialect: str,
+    changed: str,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, int]:
+    """Members, payload bytes, stream bytes."""
+
+def backup(
+    sink: _SinkSpec,
+    datadir: _Path,
+    data_home: _Path | None,
+    system_files: builtins.list[str] | None,
+    undo_dir: _Path | None,
+    log_dir: _Path | None,
+    aria_log_dir: _Path | None,
+    parallel: int,
+    chunk_size: int,
+    dialect: str,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, int]:
+    """Members, payload bytes, stream bytes."""
+
+def list(
+    source: _SourceSpec, emit: _Emit, cancel: CancelToken | None
+) -> tuple[int, int, int, bool]:
+    """Members, payload bytes, stream bytes, whether proven."""
+
+def verify(
+    source: _SourceSpec,
+    allow_unproven: bool,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, int, bool]:
+    """Members, payload bytes, stream bytes, whether proven."""
+
+def error_kinds() -> builtins.list[tuple[str, int]]:
+    """Name and code of every kind of error."""

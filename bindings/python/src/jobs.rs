@@ -1,0 +1,324 @@
+//! The jobs, as functions that `xbkit._jobs` calls.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use xbkit_core::{
+    Backup, ChangedFiles, Create, CreateReport, Dialect, Error, Event, Extract, Level, List,
+    Observer, Result, StreamReport, Verify,
+};
+
+use crate::call::{Failure, Raised};
+use crate::sink::{Sink, SinkSpec};
+use crate::source::{Source, SourceSpec};
+use crate::{CancelToken, token};
+
+/// How an event is told to `emit`, together with three values.
+mod kind {
+    pub(super) const PROGRESS: u8 = 0;
+    pub(super) const MEMBER: u8 = 1;
+    pub(super) const LOG: u8 = 2;
+}
+
+/// A job's listener: signals, and the events that Python wants.
+struct Listener {
+    emit: Py<PyAny>,
+    /// Whether anybody listens to more than logs.
+    wants_all: bool,
+    raised: Raised,
+    members: u64,
+}
+
+impl Observer for Listener {
+    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        if let Event::Member { .. } = event {
+            self.members += 1;
+            if !self.wants_all {
+                return ControlFlow::Continue(());
+            }
+        }
+        Python::attach(|py| match self.tell(py, event) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.raised.set(error);
+                ControlFlow::Break(())
+            }
+        })
+    }
+}
+
+impl Listener {
+    fn tell(&self, py: Python<'_>, event: &Event<'_>) -> PyResult<()> {
+        let emit = self.emit.bind(py);
+        match event {
+            Event::Progress(progress) => {
+                py.check_signals()?;
+                if self.wants_all {
+                    let (bytes, total) = (progress.stream_bytes, progress.total_bytes);
+                    emit.call1((kind::PROGRESS, bytes, progress.members, total))?;
+                }
+            }
+            Event::Member { path, size } => {
+                emit.call1((kind::MEMBER, path.as_os_str(), size, py.None()))?;
+            }
+            Event::Log { level, message } => {
+                let weight = if *level == Level::Warning { 30_u8 } else { 20_u8 };
+                emit.call1((kind::LOG, weight, message, py.None()))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What every job takes: whom to tell, and what ends it.
+struct Job {
+    listener: Listener,
+    raised: Raised,
+    cancel: Option<xbkit_core::CancelToken>,
+}
+
+impl Job {
+    fn new(
+        emit: Bound<'_, PyAny>,
+        wants_all: bool,
+        cancel: Option<&Bound<'_, CancelToken>>,
+    ) -> Self {
+        let raised = Raised::default();
+        let listener =
+            Listener { emit: emit.unbind(), wants_all, raised: raised.clone(), members: 0 };
+        Self { listener, raised, cancel: token(cancel) }
+    }
+
+    /// Runs a job that reads a stream: from a descriptor by `from_fd`, else by `from_reader`.
+    fn read<R: Send>(
+        mut self,
+        py: Python<'_>,
+        source: &SourceSpec<'_>,
+        job: impl FnOnce(Input<'_>, &mut dyn Observer) -> Result<R> + Send,
+    ) -> PyResult<R> {
+        let source = Source::open(source, &self.raised, self.cancel.clone())?;
+        py.detach(|| {
+            let result = match source {
+                Source::Fd(fd) => job(Input::Fd(fd.as_fd()), &mut self.listener),
+                other => other
+                    .into_reader(&self.raised, self.cancel)
+                    .and_then(|mut reader| job(Input::Reader(&mut reader), &mut self.listener)),
+            };
+            self.raised.settle(result)
+        })
+        .map_err(|failure: Failure| failure.into_python(py))
+    }
+
+    /// Runs a job that writes a stream.
+    fn write(
+        mut self,
+        py: Python<'_>,
+        sink: SinkSpec<'_>,
+        job: impl FnOnce(&mut Sink, &mut dyn Observer) -> Result<CreateReport> + Send,
+    ) -> PyResult<(u64, u64, u64)> {
+        let mut sink = Sink::open(sink, &self.raised, self.cancel.clone())?;
+        py.detach(|| {
+            let result = self.raised.settle(job(&mut sink, &mut self.listener));
+            if result.is_err() && self.listener.members > 0 {
+                sink.spoil();
+            }
+            result
+        })
+        .map(|report| (report.members, report.payload_bytes, report.stream_bytes))
+        .map_err(|failure: Failure| failure.into_python(py))
+    }
+}
+
+enum Input<'i> {
+    Fd(std::os::fd::BorrowedFd<'i>),
+    Reader(&'i mut dyn Read),
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+#[expect(clippy::fn_params_excessive_bools, reason = "options by position; Python names them")]
+pub(crate) fn extract(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    dir: PathBuf,
+    in_place: bool,
+    overwrite: bool,
+    sync: bool,
+    parallel: usize,
+    members: Vec<String>,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64, u64)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut extract = Extract::into_dir(dir)
+        .in_place(in_place)
+        .overwrite(overwrite)
+        .sync(sync)
+        .parallel(parallel);
+    for pattern in &members {
+        extract = extract.member_pattern(pattern).map_err(|error| python_error(py, error))?;
+    }
+    if let Some(token) = &job.cancel {
+        extract = extract.cancel(token.clone());
+    }
+    let report = job.read(py, &source, move |input, observer| match input {
+        Input::Fd(fd) => extract.run_fd(fd, observer),
+        Input::Reader(reader) => extract.run(reader, observer),
+    })?;
+    Ok((report.members, report.skipped, report.payload_bytes, report.stream_bytes))
+}
+
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+pub(crate) fn list(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    emit: Bound<'_, PyAny>,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64, bool)> {
+    let job = Job::new(emit, true, cancel);
+    let mut list = List::new();
+    if let Some(token) = &job.cancel {
+        list = list.cancel(token.clone());
+    }
+    job.read(py, &source, move |input, observer| match input {
+        Input::Fd(fd) => list.run_fd(fd, observer),
+        Input::Reader(reader) => list.run(reader, observer),
+    })
+    .map(stream_report)
+}
+
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+pub(crate) fn verify(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    allow_unproven: bool,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64, bool)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut verify = Verify::new().allow_unproven(allow_unproven);
+    if let Some(token) = &job.cancel {
+        verify = verify.cancel(token.clone());
+    }
+    job.read(py, &source, move |input, observer| match input {
+        Input::Fd(fd) => verify.run_fd(fd, observer),
+        Input::Reader(reader) => verify.run(reader, observer),
+    })
+    .map(stream_report)
+}
+
+fn stream_report(report: StreamReport) -> (u64, u64, u64, bool) {
+    (report.members, report.payload_bytes, report.stream_bytes, report.proven)
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+pub(crate) fn create(
+    py: Python<'_>,
+    sink: SinkSpec<'_>,
+    files: Vec<(PathBuf, PathBuf)>,
+    base: PathBuf,
+    parallel: usize,
+    chunk_size: usize,
+    dialect: &str,
+    changed: &str,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let changed = match changed {
+        "refuse" => ChangedFiles::Refuse,
+        "warn" => ChangedFiles::Warn,
+        other => return Err(not_one_of("changed", other, "'refuse', 'warn'")),
+    };
+    let mut create = Create::new()
+        .base(base)
+        .parallel(parallel)
+        .chunk_size(chunk_size)
+        .dialect(to_dialect(dialect)?)
+        .changed(changed);
+    for (name, path) in files {
+        create = create.file_as(name, path);
+    }
+    if let Some(token) = &job.cancel {
+        create = create.cancel(token.clone());
+    }
+    job.write(py, sink, move |sink, observer| match sink {
+        Sink::Fd(fd) => create.run_fd(fd.as_fd(), observer),
+        Sink::Object(object) => create.run(object, observer),
+    })
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+pub(crate) fn backup(
+    py: Python<'_>,
+    sink: SinkSpec<'_>,
+    datadir: PathBuf,
+    data_home: Option<PathBuf>,
+    system_files: Option<Vec<PathBuf>>,
+    undo_dir: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    aria_log_dir: Option<PathBuf>,
+    parallel: usize,
+    chunk_size: usize,
+    dialect: &str,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut backup = Backup::of_datadir(datadir)
+        .parallel(parallel)
+        .chunk_size(chunk_size)
+        .dialect(to_dialect(dialect)?);
+    if let Some(dir) = data_home {
+        backup = backup.data_home(dir);
+    }
+    if let Some(files) = system_files {
+        backup = backup.system_files(files);
+    }
+    if let Some(dir) = undo_dir {
+        backup = backup.undo_dir(dir);
+    }
+    if let Some(dir) = log_dir {
+        backup = backup.log_dir(dir);
+    }
+    if let Some(dir) = aria_log_dir {
+        backup = backup.aria_log_dir(dir);
+    }
+    if let Some(token) = &job.cancel {
+        backup = backup.cancel(token.clone());
+    }
+    job.write(py, sink, move |sink, observer| match sink {
+        Sink::Fd(fd) => backup.run_fd(fd.as_fd(), observer),
+        Sink::Object(object) => backup.run(object, observer),
+    })
+}
+
+pub(crate) fn to_dialect(name: &str) -> PyResult<Dialect> {
+    match name {
+        "mariadb" => Ok(Dialect::Common),
+        "percona" => Ok(Dialect::Percona),
+        other => Err(not_one_of("dialect", other, "'mariadb', 'percona'")),
+    }
+}
+
+fn not_one_of(option: &str, value: &str, known: &str) -> PyErr {
+    PyValueError::new_err(format!("{option} '{value}' is none of {known}"))
+}
+
+fn python_error(py: Python<'_>, error: Error) -> PyErr {
+    Failure::from(error).into_python(py)
+}
