@@ -175,7 +175,7 @@ class StreamReader:
     of these. The stream is whole only once the iteration ended by itself.
 
     Reading waits in descriptors, and in the methods of objects, on the calling thread; Ctrl-C ends
-    waits within 200 ms. Different threads may call, one at a time. Without interleaving, or
+    waits within 200 ms. What ends a call by an exception, ends the reading. Different threads may call, one at a time. Without interleaving, or
     without reading members, it holds about 1 MiB.
     """
 
@@ -194,6 +194,7 @@ class StreamReader:
         self._current: Member | None = None
         self._mode: str | None = None
         self._closed = False
+        self._failed = False
         with opened_source(source, cancel) as spec:
             self._native = _xbkit.Reader(spec, cancel)
         self._layers = tuple(self._native.layers)
@@ -296,9 +297,16 @@ class StreamReader:
     def _next(self) -> Item | None:
         if self._closed:
             raise _invalid_state("the reader is closed")
+        if self._failed:
+            raise _invalid_state("the stream failed before")
         if self._native is None:
             return None
-        item = self._native.next_item()
+        try:
+            item = self._native.next_item()
+        except BaseException:
+            self._failed = True
+            self._release()
+            raise
         if item is None:
             self._release()
             return None
