@@ -132,9 +132,7 @@ impl ExtractWhole {
     ) -> Result<Totals> {
         let mut job =
             Extract::into_dir(self.dir).overwrite(self.overwrite).sync(self.sync).cancel(token);
-        if let Some(threads) = self.parallel {
-            job = job.parallel(threads);
-        }
+        job = job.parallel(self.parallel.unwrap_or_else(extracting_threads));
         for pattern in &self.patterns {
             job = job.member_pattern(pattern)?;
         }
@@ -162,6 +160,12 @@ impl ExtractInPlace {
             .run_fd(input.as_fd(), reporter)
             .map(|report| totals_of_extract(&report))
     }
+}
+
+/// Threads that write, unless the user says how many: with a second one, one writes while the
+/// other's data is read from the pipe. More were no faster where the files are in memory.
+pub(crate) fn extracting_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(2))
 }
 
 fn totals_of_create(report: &CreateReport) -> Totals {

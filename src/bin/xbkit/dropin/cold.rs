@@ -42,7 +42,7 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     check_mode(tool, &parsed)?;
     check_stream(tool, &parsed.given)?;
     let place = Place::of(&parsed.given)?;
-    let parallel = parallel(tool, &parsed.given)?;
+    let parallel = parallel(tool, &parsed.given, 1)?;
     let output = Output::open(None)?;
 
     voice.note(&tool.banner());

@@ -168,10 +168,10 @@ fn answer(tool: Tool, parsed: &Parsed) -> Option<Result<Outcome>> {
 }
 
 /// Threads as `--parallel` asks for them: out of range is brought into it, as the programs do.
-fn parallel(tool: Tool, given: &[getopt::Given]) -> Result<usize> {
+fn parallel(tool: Tool, given: &[getopt::Given], unless_given: usize) -> Result<usize> {
     let range = xbkit::limits::PARALLEL_RANGE;
     let Some(asked) = getopt::number(given, Id::Parallel, "parallel")? else {
-        return Ok(*range.start());
+        return Ok(unless_given);
     };
     let taken = usize::try_from(asked).unwrap_or(usize::MAX).clamp(*range.start(), *range.end());
     if taken as u64 != asked {

@@ -62,7 +62,8 @@ fn run_extract(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
     }
     let input = Input::open(None)?;
     let mut reporter = reporter(tool, members(&parsed.given));
-    let job = jobs::ExtractInPlace { dir, parallel: parallel(tool, &parsed.given)? };
+    let parallel = parallel(tool, &parsed.given, jobs::extracting_threads())?;
+    let job = jobs::ExtractInPlace { dir, parallel };
     let result = job.run(&input, signals::token()?, &mut reporter);
     Ok(told(&reporter, result.map(drop)))
 }
@@ -80,7 +81,7 @@ fn run_create(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
     let job = jobs::CreateNamed {
         base: directory(&parsed.given),
         files,
-        parallel: parallel(tool, &parsed.given)?,
+        parallel: parallel(tool, &parsed.given, 1)?,
     };
     let result = job.run(&output, signals::token()?, &mut reporter);
     Ok(told(&reporter, result.map(drop)))

@@ -20,7 +20,13 @@ static BOTH: &[Opt] = &[
     )
     .short('C'),
     Opt::used("verbose", Takes::Bool, Id::Verbose, "name each file on standard error").short('v'),
-    Opt::used("parallel", Takes::Value, Id::Parallel, "worker threads; 1").short('p'),
+    Opt::used(
+        "parallel",
+        Takes::Value,
+        Id::Parallel,
+        "worker threads; 1, but 2 to extract where there are processors",
+    )
+    .short('p'),
     HELP,
 ];
 
