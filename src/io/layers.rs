@@ -68,13 +68,7 @@ impl<R: Read> Layered<R> {
 impl<R: Read> Read for Layered<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let (layer, result) = match self {
-            // What decoders do with an interrupted read is their affair; here none passes.
-            Self::Source(source) => loop {
-                match source.read(buf) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => return result,
-                }
-            },
+            Self::Source(source) => return read_source(source, buf),
             Self::Plain(begun) => return begun.read(buf),
             Self::Gzip(decoder) => (Layer::Gzip, decoder.read(buf)),
             Self::Zstd(decoder) => (Layer::Zstd, decoder.read(buf)),
@@ -165,6 +159,17 @@ impl<R: Read> Read for Lz4Frames<R> {
             }
         }
         Ok(0)
+    }
+}
+
+/// Here, beneath all layers, it is still known that an error is the source's own; and a read that
+/// was interrupted is repeated, as some of the readers above have taken bytes by then.
+fn read_source(source: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return Ok(result.map_err(read_error)?),
+        }
     }
 }
 
