@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::member::MemberPath;
 use crate::sys::dir::{Dir, EntryType};
 use crate::sys::file::Identity;
@@ -68,21 +68,8 @@ impl Root {
     fn stage(target: Dir, path: &Path, overwrite: bool) -> Result<Self> {
         let fail =
             |what: &'static str, error| Error::io(ErrorKind::Sink, what, error).at_path(path);
-        let entries =
-            target.entries().map_err(|error| fail("listing the target directory", error))?;
-        let foreign = entries.iter().find(|name| name.as_bytes() != STAGING);
-        if let (Some(name), false) = (foreign, overwrite) {
-            return Err(Error::new(
-                ErrorKind::Exists,
-                format!(
-                    "the target directory is not empty: it holds {}",
-                    crate::error::escape_path(Path::new(name))
-                ),
-            )
-            .at_path(path)
-            .hint(
-                "give a new or empty directory, or --overwrite to replace files of the same names",
-            ));
+        if !overwrite {
+            check_empty(&target, path)?;
         }
         match target.make_dir(STAGING, 0o700) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -281,6 +268,8 @@ impl Root {
 
     /// Moves every entry up, replacing nothing; at a failure moves back what was moved.
     fn move_all_or_none(&self) -> Result<()> {
+        // Again, as what appeared meanwhile would look like a part of the backup.
+        check_empty(&self.target, &self.target_path)?;
         let names = self.work.entries().map_err(|error| self.move_error(Path::new(""), error))?;
         for (at, name) in names.iter().enumerate() {
             let bytes = name.as_bytes();
@@ -313,6 +302,20 @@ impl Root {
             let _ = self.target.remove_file(MARKER);
         }
     }
+}
+
+/// Refuses a target that holds anything but the staging directory.
+fn check_empty(target: &Dir, path: &Path) -> Result<()> {
+    let entries = target.entries().map_err(|error| {
+        Error::io(ErrorKind::Sink, "listing the target directory", error).at_path(path)
+    })?;
+    let Some(name) = entries.iter().find(|name| name.as_bytes() != STAGING) else { return Ok(()) };
+    Err(Error::new(
+        ErrorKind::Exists,
+        format!("the target directory is not empty: it holds {}", escape_path(Path::new(name))),
+    )
+    .at_path(path)
+    .hint("give a new or empty directory, or --overwrite to replace files of the same names"))
 }
 
 fn busy(path: &Path) -> Error {
