@@ -330,6 +330,9 @@ fn busy(path: &Path) -> Error {
 fn mark(target: &Dir, path: &Path) -> Result<File> {
     let fail =
         |error| Error::io(ErrorKind::Sink, "marking the target directory", error).at_path(path);
+    if target.entry_type(STAGING).map_err(fail)?.is_some() {
+        return Err(unfinished(path, ".xbkit-partial"));
+    }
     let (mark, is_new) = match target.create_new(MARKER, 0o600) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             (target.open_write(MARKER).map_err(fail)?, false)
@@ -341,12 +344,16 @@ fn mark(target: &Dir, path: &Path) -> Result<File> {
     }
     let others = |names: Vec<_>| names != [OsStr::from_bytes(MARKER)];
     if !is_new && target.entries().map(others).map_err(fail)? {
-        let message = "an earlier extraction into this directory was killed, and left files in it";
-        return Err(Error::new(ErrorKind::InvalidState, message)
-            .at_path(path)
-            .hint("remove what it left, and then .xbkit-incomplete"));
+        return Err(unfinished(path, ".xbkit-incomplete"));
     }
     Ok(mark)
+}
+
+fn unfinished(path: &Path, left: &str) -> Error {
+    let message = format!("an extraction into this directory did not finish: it left {left}");
+    Error::new(ErrorKind::InvalidState, message)
+        .at_path(path)
+        .hint(format!("if none is running, remove what it made, and then {left}"))
 }
 
 /// Refuses members with the names of our own marks: a later run would remove such a directory as
