@@ -76,7 +76,7 @@ fn extract_interleaved(way: Way, descriptors: u64, members: u64) -> u64 {
     child.env("XBK_TARGET", sandbox.target()).env("XBK_MEMBERS", members.to_string());
     child.env("XBK_PARALLEL", way.parallel.to_string());
     child.env("XBK_IN_PLACE", way.in_place.to_string());
-    let output = finish(child);
+    let output = finish(&mut child);
     let mut found = 0;
     for database in fs::read_dir(sandbox.target()).unwrap() {
         found += fs::read_dir(database.unwrap().path()).unwrap().count() as u64;
@@ -135,7 +135,7 @@ fn tiny_chunks_cost_no_more_than_large_ones() {
     let sandbox = Sandbox::new();
     let mut child = child_after("true", "tiny chunks");
     child.env("XBK_TARGET", sandbox.target());
-    let grown: u64 = told(&finish(child), "grown").parse().unwrap();
+    let grown: u64 = told(&finish(&mut child), "grown").parse().unwrap();
     println!("grown by {} KiB", grown >> 10);
     assert!(grown < documented(4, 1) + 4 * MIB, "{grown} bytes");
 }
@@ -159,7 +159,7 @@ fn hostile_lengths_cost_no_memory() {
     let sandbox = Sandbox::new();
     let mut child = child_after("true", "hostile lengths");
     child.env("XBK_TARGET", sandbox.target());
-    let grown: u64 = told(&finish(child), "grown").parse().unwrap();
+    let grown: u64 = told(&finish(&mut child), "grown").parse().unwrap();
     // The buffers of three workers, the pieces of the map that arrived, and threads.
     assert!(grown < 8 * MIB + 8 * MIB + 4 * MIB, "{} KiB", grown >> 10);
     sandbox.assert_nothing_outside("hostile lengths");
@@ -227,7 +227,7 @@ fn a_layer_cannot_ask_for_memory() {
 
 #[test]
 fn open_members_have_a_cap_and_a_price() {
-    let output = finish(child_after("true", "too many members"));
+    let output = finish(&mut child_after("true", "too many members"));
     let grown: u64 = told(&output, "grown").parse().unwrap();
     assert_eq!(told(&output, "error"), "Limit: more than 1000000 members are open at once");
     // `limits::OPEN_MEMBERS`: a million with paths of 40 bytes are about 250 MB.

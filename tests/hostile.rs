@@ -611,7 +611,7 @@ fn deep_directories_need_no_descriptor_each() {
     let sandbox = Sandbox::new();
     let mut child = child_after("ulimit -n 64", "deep directories");
     child.env("XBK_TARGET", sandbox.target());
-    let output = finish(child);
+    let output = finish(&mut child);
     for way in WAYS {
         assert_eq!(told(&output, &format!("{way:?}")), "gone, made", "{way:?}");
     }
@@ -644,7 +644,7 @@ fn modes_are_those_of_the_umask_and_never_set_an_id() {
             let sandbox = Sandbox::new();
             let mut child = child_after(&format!("umask {umask}"), "modes");
             child.env("XBK_TARGET", sandbox.target()).env("XBK_WAY", format!("{way:?}"));
-            finish(child);
+            finish(&mut child);
             for (name, entry) in snapshot(&sandbox.target()) {
                 let mode = match entry {
                     Entry::File { mode, .. } if mode == file => continue,

@@ -334,7 +334,7 @@ fn a_target_that_takes_nothing_is_an_error() {
         let setup = format!("mount -t tmpfs -o {options} none '{}'", target.display());
         let Some(mut child) = child_with_mounts(&setup, "every way") else { return };
         child.env("XBK_TARGET", &target);
-        let output = finish(child);
+        let output = finish(&mut child);
         for way in WAYS {
             let said = told(&output, &format!("{way:?}"));
             assert_eq!(said, format!("{kind:?}, nothing left"), "{options}");

@@ -102,7 +102,7 @@ pub(crate) fn told(output: &Output, name: &str) -> String {
 
 /// Runs a child to its end, which must be a good one.
 #[track_caller]
-pub(crate) fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(command: &mut Command) -> Output {
     let output = command.output().expect("the child starts");
     assert!(output.status.success(), "the child fails: {output:?}");
     output
