@@ -11,7 +11,8 @@ packages_of() {
     test) echo mariadb-server-core mariadb-client-core \
         mariadb-backup \
         gzip lz4 zstd \
-        python3 ;;                                 # mbstream; outer layers; the bench script
+        g++ valgrind abigail-tools pkg-config cmake make \
+        python3 ;;                                 # mbstream; outer layers; C programs; the bench script
     bench) echo mariadb-backup python3 ;;          # mbstream
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)

@@ -224,8 +224,10 @@ fn caught<T>(name: &'static str, body: impl FnOnce() -> T) -> Result<T, Failure>
             .or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".to_owned());
         let place = PANIC_AT.take();
-        // A payload whose own drop panics must not do so here.
-        std::mem::forget(payload);
+        // A payload may panic in its own drop; what that gives could again, so it is leaked.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
         let message = format!("{name} panicked, which is a bug in xbkit: {said}, at {place}");
         Failure::of(XBK_E_PANIC, ErrorKind::Panic, message)
     })

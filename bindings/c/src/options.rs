@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::id as process_id;
 use std::sync::{LazyLock, Mutex, TryLockError};
 
 use xbkit_core::options::{Job, OPTIONS, OptionInfo, OptionType, by_id};
@@ -182,7 +183,7 @@ impl JobOptions {
                 }
             }
             let cancel = match &values.cancel {
-                Some((pid, _)) if *pid != std::process::id() => return Err(Failure::forked()),
+                Some((pid, _)) if *pid != process_id() => return Err(Failure::forked()),
                 Some((_, token)) => Some(token.clone()),
                 None => None,
             };
@@ -370,7 +371,7 @@ pub unsafe extern "C" fn xbk_options_set_cancel(
         let options = guard::need!(options);
         let token = guard::peek!(cancel).map(xbk_cancel::token).transpose()?;
         options.with(|values| {
-            values.cancel = token.map(|token| (std::process::id(), token));
+            values.cancel = token.map(|token| (process_id(), token));
             Ok(XBK_OK)
         })
     })
@@ -402,7 +403,18 @@ pub unsafe extern "C" fn xbk_options_unset(
 /// Thread safety: no other thread may still use them. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xbk_options_free(options: *mut xbk_options) {
-    guard::value("xbk_options_free", (), || guard::free!(options));
+    guard::value("xbk_options_free", (), || {
+        if let Some(options) = guard::peek!(options) {
+            let _ = options.with(|values| {
+                // The child's descriptor of this number may be another one by now.
+                if let Some((_, token)) = values.cancel.take_if(|(pid, _)| *pid != process_id()) {
+                    std::mem::forget(token);
+                }
+                Ok(())
+            });
+        }
+        guard::free!(options);
+    });
 }
 
 /// What xbkit knows about one option. Static: never freed.

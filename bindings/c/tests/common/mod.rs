@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::disallowed_methods, reason = "tests start programs and read files")]
 
+pub(crate) mod calls;
 pub(crate) mod header;
 
 use std::path::{Path, PathBuf};
@@ -55,49 +56,69 @@ pub(crate) const STRICT_C: &[&str] =
 pub(crate) const STRICT_CXX: &[&str] =
     &["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"];
 
-/// A library as cargo builds it, once for each test program and set of features.
+/// The library, in two forms: the archive as cargo builds it, and what `link.sh` makes of it.
 pub(crate) struct Library {
     dir: PathBuf,
+    /// What rustc says the archive needs of the system.
+    pub(crate) native: String,
 }
 
 impl Library {
-    /// Builds `libxbkit.a` and `libxbkit.so`; `injecting` lets the environment name calls that
-    /// panic.
+    /// Builds `libxbkit.a`, and links `libxbkit.so` from it as `make install-lib` does; with
+    /// `injecting`, the environment can name calls that panic.
+    ///
+    /// Unstripped and unoptimised, so that its debug assertions are on, too.
     pub(crate) fn build(injecting: bool) -> Self {
         let target = target_dir();
-        // Not among the artefacts of a normal build, which must never have this feature.
-        let target = if injecting { target.join("panic-injection") } else { target };
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--offline", "--quiet", "--package", "xbkit-capi", "--lib"])
-            .arg("--target-dir")
+            .args(["rustc", "--offline", "--package", "xbkit-capi", "--lib"])
+            .args(["--crate-type", "staticlib", "--target-dir"])
             .arg(&target)
             .current_dir(root());
         if injecting {
             cargo.args(["--features", "panic-injection"]);
         }
-        run(&mut cargo);
-        Self { dir: target.join("debug") }
+        cargo.args(["--", "--print", "native-static-libs"]);
+        let output = cargo.output().expect("cargo");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{cargo:?}:\n{said}");
+        let native = said
+            .lines()
+            .find_map(|line| line.split_once("native-static-libs: ").map(|(_, libs)| libs.trim()))
+            .unwrap_or_else(|| panic!("rustc does not say what the archive needs:\n{said}"))
+            .to_owned();
+        // Away from where the next build with other features puts its own.
+        let dir = target.join(if injecting { "capi-injecting" } else { "capi" });
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let own = Self { dir, native };
+        let _ = std::fs::remove_file(own.archive());
+        std::fs::hard_link(target.join("debug/libxbkit.a"), own.archive()).expect("the archive");
+        own.link();
+        own
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn archive(&self) -> PathBuf {
         self.dir.join("libxbkit.a")
     }
 
-    /// What `make install-lib` installs: linked from the archive, with soname and versions.
-    pub(crate) fn link(&self, into: &Path) -> PathBuf {
-        let shared = into.join("libxbkit.so.0");
+    pub(crate) fn shared(&self) -> PathBuf {
+        self.dir.join("libxbkit.so.0")
+    }
+
+    fn link(&self) {
         run(Command::new(root().join("bindings/c/link.sh"))
             .arg("--unstripped")
             .arg(self.archive())
-            .arg(&shared));
-        let _ = std::fs::remove_file(into.join("libxbkit.so"));
-        std::os::unix::fs::symlink("libxbkit.so.0", into.join("libxbkit.so")).expect("a link");
-        shared
+            .arg(self.shared()));
     }
 }
 
-/// The directory above the test program's own `debug/deps`.
+/// The target directory that this very test was built in.
 fn target_dir() -> PathBuf {
     let own = std::env::current_exe().expect("the test's own path");
     own.ancestors().nth(3).expect("a target directory").to_owned()
