@@ -109,6 +109,10 @@ soak: test-deps build ## tests and demo again and again for SECONDS, with new ra
 header: build-deps ## make include/xbkit.h from the C interface's sources
 	XBK_WRITE_HEADER=1 $(CARGO) test $(CARGO_FLAGS) --package xbkit-capi --test header the_header_is
 
+.PHONY: abi
+abi: test-deps ## take the C interface as it is for the released one; commit what it writes
+	XBK_WRITE_ABI=1 $(CARGO) test $(CARGO_FLAGS) --package xbkit-capi --test symbols the_interface_is
+
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
