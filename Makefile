@@ -1,6 +1,6 @@
 # GNU make. `make help` lists the targets.
 #
-# Variables: PREFIX and DESTDIR for `install`, SECONDS for `fuzz` and `soak`, CARGO_FLAGS for every
+# Variables: PREFIX, LIBDIR and DESTDIR for `install`, SECONDS for `fuzz` and `soak`, CARGO_FLAGS for every
 # cargo command that takes `--locked` or `--offline`, BENCH_FLAGS for `bench`.
 
 SHELL := /bin/bash
@@ -12,6 +12,7 @@ CARGO ?= cargo
 CARGO_FLAGS ?=
 BENCH_FLAGS ?=
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 SECONDS ?= 300
 
@@ -23,6 +24,12 @@ mandir := $(DESTDIR)$(PREFIX)/share/man
 bashdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 zshdir := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 fishdir := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+libdir := $(DESTDIR)$(LIBDIR)
+includedir := $(DESTDIR)$(PREFIX)/include
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# The number that counts breaks of the C interface; link.sh has it, too.
+SONAME := libxbkit.so.0
 
 .PHONY: help
 help: ## this list
@@ -61,7 +68,7 @@ demo-deps:
 
 # Each installed part is a target of its own, so that a new one is one line here.
 .PHONY: install
-install: install-bin install-man install-completions ## the program, its names, man pages and completions, below PREFIX
+install: install-bin install-man install-completions install-lib install-header ## the program, its names, man pages, completions and the C library, below PREFIX
 
 .PHONY: install-bin
 install-bin: build
@@ -80,6 +87,35 @@ install-completions: install-bin
 	$(bindir)/xbkit completions bash > $(bashdir)/xbkit
 	$(bindir)/xbkit completions zsh > $(zshdir)/_xbkit
 	$(bindir)/xbkit completions fish > $(fishdir)/xbkit.fish
+
+.PHONY: build-lib
+build-lib: build-deps ## the C library, target/release/libxbkit.a
+	$(CARGO) build $(CARGO_FLAGS) --release --package xbkit-capi
+
+# The shared library is linked from the static one, with symbol versions; link.sh says why.
+.PHONY: install-lib
+install-lib: build-lib
+	install -d $(libdir)/pkgconfig $(libdir)/cmake/xbkit
+	bindings/c/link.sh $(TARGET)/release/libxbkit.a $(libdir)/libxbkit.so.$(VERSION)
+	chmod 755 $(libdir)/libxbkit.so.$(VERSION)
+	ln -sf libxbkit.so.$(VERSION) $(libdir)/$(SONAME)
+	ln -sf $(SONAME) $(libdir)/libxbkit.so
+	install -m 644 $(TARGET)/release/libxbkit.a $(libdir)/libxbkit.a
+	strip --strip-debug $(libdir)/libxbkit.a
+	$(fill-in) bindings/c/install/xbkit.pc.in > $(libdir)/pkgconfig/xbkit.pc
+	$(fill-in) bindings/c/install/xbkitConfig.cmake.in > $(libdir)/cmake/xbkit/xbkitConfig.cmake
+	$(fill-in) bindings/c/install/xbkitConfigVersion.cmake.in \
+		> $(libdir)/cmake/xbkit/xbkitConfigVersion.cmake
+	chmod 644 $(libdir)/pkgconfig/xbkit.pc $(libdir)/cmake/xbkit/*.cmake
+
+fill-in = sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@LIBDIR@,$(LIBDIR),g' -e 's,@VERSION@,$(VERSION),g' \
+	-e 's,@NATIVE_LIBS@,'"$$(cat bindings/c/native-libs.txt)"',g' \
+	-e 's,@LIB_TO_INCLUDE@,'"$$(realpath -m --relative-to=$(LIBDIR) $(PREFIX)/include)"',g'
+
+.PHONY: install-header
+install-header:
+	install -d $(includedir)
+	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
 bench: bench-deps build ## speed and memory beside mbstream and cat, as a Markdown table
