@@ -279,6 +279,7 @@ pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 41,
         name: "data_home",
+        long: Some("innodb-data-home-dir"),
         unit: "path",
         jobs: &[Job::Backup],
         doc: "where the system tablespace is, if not in datadir (innodb_data_home_dir)",
@@ -287,6 +288,7 @@ pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 42,
         name: "undo_dir",
+        long: Some("innodb-undo-directory"),
         unit: "path",
         jobs: &[Job::Backup],
         doc: "where undo tablespaces are, if not in datadir (innodb_undo_directory)",
@@ -295,6 +297,7 @@ pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 43,
         name: "log_dir",
+        long: Some("innodb-log-group-home-dir"),
         unit: "path",
         jobs: &[Job::Backup],
         doc: "where the redo log is, if not in datadir (innodb_log_group_home_dir)",
@@ -303,6 +306,7 @@ pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 44,
         name: "aria_log_dir",
+        long: Some("aria-log-dir-path"),
         unit: "path",
         jobs: &[Job::Backup],
         doc: "where Aria's log is, if not in datadir (aria_log_dir_path)",
