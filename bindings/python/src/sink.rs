@@ -3,16 +3,15 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::Instant;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PySlice};
+use pyo3::types::{PyBytes, PyMemoryView};
 use xbkit_core::format::xbstream::MAGIC;
 use xbkit_core::{CancelToken, FdWriter, Result};
 
-use crate::call::{Raised, TICK, Ticker};
-use crate::source::duplicate;
+use crate::call::{Raised, Ticker};
+use crate::source::{duplicate, part};
 
 /// As `xbkit._endpoints` describes a sink: a descriptor, or `(write, flush or None, whether None
 /// from write means that it would block)`.
@@ -110,12 +109,14 @@ impl Write for Writer {
 }
 
 fn spoil_fd(fd: BorrowedFd<'_>) {
-    let begin = Instant::now();
-    let in_time = move || {
-        if begin.elapsed() < TICK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    // Once, without waiting: where there is no room, a chunk was cut already, or nearly so.
+    let mut tries = 0;
+    let once = move || {
+        tries += 1;
+        if tries == 1 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     if let Ok(writer) = FdWriter::new(fd, None) {
-        let _ = writer.on_tick(in_time).write_all(&MAGIC);
+        let _ = writer.on_tick(once).write_all(&MAGIC);
     }
 }
 
@@ -160,15 +161,13 @@ impl Write for ObjectWriter {
 impl ObjectWriter {
     /// One call of `write`: how much it took, or `None` if it would block.
     fn offer(&self, whole: &Bound<'_, PyBytes>, done: usize) -> PyResult<Option<usize>> {
-        let py = whole.py();
         let len = whole.as_bytes().len();
         let left = if done == 0 {
             whole.clone().into_any()
         } else {
-            let index = |at: usize| isize::try_from(at).unwrap_or(isize::MAX);
-            PyMemoryView::from(whole)?.get_item(PySlice::new(py, index(done), index(len), 1))?
+            part(&PyMemoryView::from(whole)?, done..len)?
         };
-        let answer = self.write.bind(py).call1((left,))?;
+        let answer = self.write.bind(whole.py()).call1((left,))?;
         if answer.is_none() {
             if self.may_block {
                 return Ok(None);

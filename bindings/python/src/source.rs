@@ -1,6 +1,7 @@
 //! Where streams come from: a descriptor or a Python object. `xbkit._endpoints` decides which.
 
 use std::io::{self, Cursor, Read};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use pyo3::buffer::PyUntypedBuffer;
@@ -189,10 +190,8 @@ fn read_into(
     buf: &mut [u8],
     room: usize,
 ) -> PyResult<Answer> {
-    let py = readinto.py();
-    let view = PyMemoryView::from(scratch)?;
-    let end = isize::try_from(room).unwrap_or(isize::MAX);
-    let answer = readinto.call1((view.get_item(PySlice::new(py, 0, end, 1))?,))?;
+    let view = part(&PyMemoryView::from(scratch)?, 0..room)?;
+    let answer = readinto.call1((view,))?;
     if answer.is_none() {
         return Ok(Answer::WouldBlock);
     }
@@ -210,6 +209,16 @@ fn read_into(
             Err(PyValueError::new_err(message))
         }
     }
+}
+
+/// A part of a view.
+pub(crate) fn part<'py>(
+    view: &Bound<'py, PyMemoryView>,
+    range: Range<usize>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // `PySlice::new` of PyO3 0.30 leaks the numbers it is given.
+    let slice = view.py().get_type::<PySlice>().call1((range.start, range.end))?;
+    view.get_item(slice)
 }
 
 /// Calls `use_bytes` with the bytes of any object that has contiguous ones.

@@ -62,6 +62,8 @@ from ._xbkit import CancelToken
 __version__: str = _xbkit.VERSION
 
 __all__ = [
+    "CHUNK_SIZE",
+    "MAX_SPOOL",
     "CancelToken",
     "CancelledError",
     "ChecksumError",
