@@ -28,7 +28,8 @@ for number in range(8):
     (root / "tree" / f"f{number}").write_bytes(os.urandom(3 << 20))
 NAMES = [f"f{number}" for number in range(8)]
 (root / "data").mkdir()
-(root / "data" / "ibdata1").write_bytes(bytes(8 << 20))
+for name in ("ibdata1", "ib_logfile0"):
+    (root / "data" / name).write_bytes(bytes(4 << 20))
 
 whole = io.BytesIO()
 xbkit.create(whole, NAMES, base=root / "tree")

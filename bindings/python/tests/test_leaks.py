@@ -47,7 +47,8 @@ class Cycle:
             (self.base / name).write_bytes(data)
         self.datadir = root / "data"
         self.datadir.mkdir()
-        (self.datadir / "ibdata1").write_bytes(bytes(64 * KIB))
+        for name in ("ibdata1", "ib_logfile0"):
+            (self.datadir / name).write_bytes(bytes(64 * KIB))
         self.out = root / "out"
         self.out.mkdir()
         self.path = root / "s"
