@@ -44,8 +44,9 @@ build: build-deps ## the release build, target/release/xbkit
 	$(CARGO) build $(CARGO_FLAGS) --release --bin xbkit
 
 .PHONY: test-deps
-test-deps: ## install what the tests need (Debian packages; asks dpkg first)
+test-deps: ## install what the tests need (Debian packages, Python's in .venv)
 	@tests/lib/deps.sh build test
+	@tests/lib/python.sh
 
 .PHONY: test
 test: test-deps ## all tests, doctests and test scripts, with a summary
@@ -152,4 +153,4 @@ abi: test-deps ## take the C interface as it is for the released one; commit wha
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf tests/fuzz/target
+	rm -rf tests/fuzz/target .venv bindings/python/python/xbkit/*.so

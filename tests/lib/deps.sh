@@ -12,7 +12,7 @@ packages_of() {
         mariadb-backup \
         gzip lz4 zstd \
         g++ valgrind abigail-tools pkg-config cmake make \
-        python3 ;;                                 # mbstream; outer layers; C programs; the bench script
+        python3 python3-venv ;;                    # mbstream; outer layers; C programs; bench, module
     bench) echo mariadb-backup python3 ;;          # mbstream
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)
