@@ -12,6 +12,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -55,7 +56,7 @@ fn assert_refused<T: std::fmt::Debug>(
 ) -> Error {
     let error = result.expect_err(what);
     assert_eq!(error.kind(), kind, "{what}: {error}");
-    assert_eq!(snapshot(&sandbox.target()), Default::default(), "{what}: {error}");
+    assert_eq!(snapshot(&sandbox.target()), BTreeMap::default(), "{what}: {error}");
     sandbox.assert_nothing_outside(what);
     error
 }
@@ -213,13 +214,13 @@ fn a_panic_of_the_caller_leaves_nothing() {
         let job = way.job(&sandbox.target());
         let run = AssertUnwindSafe(|| job.run(&mut &*stream, &mut observer));
         assert!(catch_unwind(run).is_err());
-        assert_eq!(snapshot(&sandbox.target()), Default::default(), "{way:?}");
+        assert_eq!(snapshot(&sandbox.target()), BTreeMap::default(), "{way:?}");
 
         let panic = Box::new(|| panic!("a panic in the reader"));
         let mut reader = Script::new([Act::Give(stream[..100].to_vec()), Act::Do(panic)]);
         let run = AssertUnwindSafe(|| job.run(&mut reader, &mut Silent));
         assert!(catch_unwind(run).is_err());
-        assert_eq!(snapshot(&sandbox.target()), Default::default(), "{way:?}");
+        assert_eq!(snapshot(&sandbox.target()), BTreeMap::default(), "{way:?}");
     }
 }
 
@@ -388,13 +389,13 @@ fn no_space(target: &Path) {
             let error = way.extract(target, &stream).expect_err("a full device");
             assert_eq!(error.kind(), NoSpace, "{way:?}: {error}");
             assert!(error.hint_text().is_some());
-            assert_eq!(snapshot(target), Default::default(), "{way:?}");
+            assert_eq!(snapshot(target), BTreeMap::default(), "{way:?}");
         }
         // A member that is all holes has its size set, which may be too much as well.
         let holes = Chunks::default().sparse(b"h", 0, &[(1 << 20, 0)], b"").end(b"h").0;
         if let Err(error) = way.extract(target, &holes) {
             assert_eq!(error.kind(), NoSpace, "{way:?}: {error}");
-            assert_eq!(snapshot(target), Default::default(), "{way:?}");
+            assert_eq!(snapshot(target), BTreeMap::default(), "{way:?}");
         } else {
             fs::remove_file(target.join("h")).unwrap();
         }

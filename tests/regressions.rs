@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test stops where it fails")]
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -219,4 +220,40 @@ fn deep_paths_cost_no_more_than_their_length() {
     assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
     job.run(&mut &stream[..], &mut Silent).unwrap();
     assert_eq!(fs::read_dir(&target).unwrap().count(), 20);
+}
+
+/// With writing threads, members were reported only when more of the stream came.
+#[test]
+fn finished_members_are_reported_while_the_stream_stalls() {
+    for parallel in [1, 2] {
+        let scratch = tempfile::tempdir().unwrap();
+        let stream = many_members(2);
+        let (first, rest) = stream.split_at(stream.len() / 2);
+        let (input, mut output) = io::pipe().unwrap();
+        output.write_all(first).unwrap();
+        // The rest comes only once the first member was reported.
+        let mut rest = Some((output, rest));
+        let mut observer = |event: &Event<'_>| {
+            if matches!(event, Event::Member { .. })
+                && let Some((mut output, bytes)) = rest.take()
+            {
+                output.write_all(bytes).unwrap();
+            }
+            ControlFlow::Continue(())
+        };
+        let token = CancelToken::new().unwrap();
+        let job = Extract::into_dir(scratch.path()).parallel(parallel).cancel(token.clone());
+        let (done, finished) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            // Instead of hanging for good the test fails.
+            scope.spawn(move || {
+                if finished.recv_timeout(std::time::Duration::from_secs(30)).is_err() {
+                    token.cancel();
+                }
+            });
+            let report = job.run_fd(input.as_fd(), &mut observer).unwrap();
+            assert_eq!(report.members, 2);
+            done.send(()).unwrap();
+        });
+    }
 }

@@ -117,7 +117,8 @@ impl Unpack<'_, '_, '_> {
         let parallel = parallel.min(open_files);
         std::thread::scope(|scope| {
             let buffers = (2 * parallel + 2, limits::READ_SIZE);
-            let mut workers = Workers::start(scope, root, parallel, open_files, buffers)?;
+            let mut workers =
+                Workers::start(scope, root, parallel, open_files, buffers, self.pulse)?;
             let mut decoder = Decoder::new();
             loop {
                 let mut buffer = workers.buffer(self.pulse)?;

@@ -15,7 +15,7 @@ use super::root::Root;
 use super::writer::MemberWriter;
 use crate::error::{Error, Result};
 use crate::format::member::{MemberId, MemberPath};
-use crate::io::pulse::{Beat, Pulse, TICK};
+use crate::io::pulse::{Beat, Helpers, Pulse, TICK};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::thread::spawn_worker;
 
@@ -59,31 +59,18 @@ impl Drop for Buffer {
 }
 
 /// What workers share with the job's own thread.
-#[derive(Default)]
 struct Shared {
-    /// The first failure, until the job's thread took it.
-    error: Mutex<Option<Error>>,
+    helpers: Arc<Helpers>,
     /// The job ended.
     stopped: AtomicBool,
-    /// Members that were written and closed, not yet reported.
-    closed: Mutex<Vec<(MemberPath, u64)>>,
     /// Batches handed out and not done yet.
     pending: Mutex<usize>,
     idle: Condvar,
 }
 
 impl Shared {
-    fn fail(&self, error: Error) {
-        self.error.lock().get_or_insert(error);
-    }
-
-    /// The first worker's error, once.
-    fn check(&self) -> Result<()> {
-        self.error.lock().take().map_or(Ok(()), Err)
-    }
-
     fn is_over(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.error.lock().is_some()
+        self.stopped.load(Ordering::Relaxed) || self.helpers.has_failed()
     }
 }
 
@@ -105,6 +92,7 @@ impl Workers {
         count: usize,
         open_files: usize,
         (buffers, buffer_size): (usize, usize),
+        pulse: &Pulse<'_>,
     ) -> Result<Self> {
         let pool = Arc::new(Queue::new(buffers));
         for _ in 0..buffers {
@@ -114,7 +102,12 @@ impl Workers {
             queues: Vec::new(),
             batches: Vec::new(),
             added: 0,
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                helpers: pulse.helpers(),
+                stopped: AtomicBool::new(false),
+                pending: Mutex::new(0),
+                idle: Condvar::new(),
+            }),
             buffers: pool,
         };
         for number in 0..count {
@@ -133,7 +126,7 @@ impl Workers {
     /// An empty buffer, once there is one.
     pub(super) fn buffer(&self, pulse: &Pulse<'_>) -> Result<Buffer> {
         loop {
-            self.shared.check()?;
+            pulse.hear()?;
             match self.buffers.pop_timeout(TICK) {
                 Popped::Item(bytes) => {
                     return Ok(Buffer { bytes: Some(bytes), home: Arc::clone(&self.buffers) });
@@ -166,13 +159,10 @@ impl Workers {
             *self.shared.pending.lock() += 1;
             while let Err(back) = queue.push_timeout(batch, TICK) {
                 batch = back;
-                self.shared.check()?;
                 pulse.tick()?;
             }
         }
-        self.shared.check()?;
-        let closed = std::mem::take(&mut *self.shared.closed.lock());
-        closed.iter().try_for_each(|(path, size)| pulse.member(path.as_path(), *size))
+        pulse.hear()
     }
 
     /// Waits until all work is done.
@@ -210,7 +200,7 @@ fn work(jobs: &Queue<Vec<Op>>, mut writer: MemberWriter<'_>, shared: &Shared) {
             let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut writer, shared)));
             if let Err(error) = done.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
                 failed = true;
-                shared.fail(error);
+                shared.helpers.fail(error);
             }
         }
         *shared.pending.lock() -= 1;
@@ -227,7 +217,7 @@ fn apply(batch: Vec<Op>, writer: &mut MemberWriter<'_>, shared: &Shared) -> Resu
             }
             Op::Close { id, path, size } => {
                 writer.close(id, size)?;
-                shared.closed.lock().push((path, size));
+                shared.helpers.member(path, size);
             }
         }
     }

@@ -5,11 +5,15 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::event::{Event, Level, Observer, Progress};
+use crate::format::member::MemberPath;
 
 /// How long a job may wait without looking at its token and its observer.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -68,8 +72,33 @@ impl Beat for Watch<'_> {
     }
 }
 
+/// What threads that help a job have to say. The job's own thread hears it at each tick, also
+/// while it waits for a stream that stalls.
+#[derive(Default)]
+pub(crate) struct Helpers {
+    /// The first failure, until it was heard.
+    error: Mutex<Option<Error>>,
+    /// Members that are finished, not yet reported.
+    members: Mutex<Vec<(MemberPath, u64)>>,
+}
+
+impl Helpers {
+    pub(crate) fn fail(&self, error: Error) {
+        self.error.lock().get_or_insert(error);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error.lock().is_some()
+    }
+
+    pub(crate) fn member(&self, path: MemberPath, size: u64) {
+        self.members.lock().push((path, size));
+    }
+}
+
 /// The observer and the token of a running job. Source, sink and job share one.
 pub(crate) struct Pulse<'a> {
+    helpers: Arc<Helpers>,
     observer: RefCell<&'a mut dyn Observer>,
     cancel: Option<CancelToken>,
     state: RefCell<State>,
@@ -83,6 +112,7 @@ struct State {
 impl<'a> Pulse<'a> {
     pub(crate) fn new(observer: &'a mut dyn Observer, cancel: Option<CancelToken>) -> Rc<Self> {
         Rc::new(Self {
+            helpers: Arc::default(),
             observer: RefCell::new(observer),
             cancel,
             state: RefCell::new(State {
@@ -90,6 +120,20 @@ impl<'a> Pulse<'a> {
                 last_event: Instant::now(),
             }),
         })
+    }
+
+    /// Where threads that help the job speak up.
+    pub(crate) fn helpers(&self) -> Arc<Helpers> {
+        Arc::clone(&self.helpers)
+    }
+
+    /// Reports what helping threads finished, or the first failure of one.
+    pub(crate) fn hear(&self) -> Result<()> {
+        if let Some(error) = self.helpers.error.lock().take() {
+            return Err(error);
+        }
+        let members = std::mem::take(&mut *self.helpers.members.lock());
+        members.iter().try_for_each(|(path, size)| self.member(path.as_path(), *size))
     }
 
     /// Tells the observer how far the job came.
@@ -137,9 +181,11 @@ impl<'a> Pulse<'a> {
 }
 
 impl Beat for Pulse<'_> {
-    /// Looks at the token, and tells the observer how far the job is if it is time to.
+    /// Looks at the token, hears the helpers, and tells the observer how far the job is if it is
+    /// time to.
     fn tick(&self) -> Result<()> {
         self.cancel.tick()?;
+        self.hear()?;
         let progress = {
             let mut state = self.state.borrow_mut();
             if state.last_event.elapsed() < TICK {

@@ -189,12 +189,11 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Runs `body` on a thread of its own, and gives up after a minute: a test that hangs shows less.
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "the test has to outlive what it waits for")]
 pub(crate) fn within<T: Send>(what: &str, body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let (tell, told) = std::sync::mpsc::channel();
         scope.spawn(move || tell.send(body()));
-        match told.recv_timeout(std::time::Duration::from_secs(60)) {
+        match told.recv_timeout(std::time::Duration::from_mins(1)) {
             Ok(value) => value,
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => panic!("{what}: it panicked"),
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
