@@ -119,8 +119,22 @@ install-header:
 	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
-bench: bench-deps build ## speed and memory beside mbstream and cat, as a Markdown table
+bench: bench-peers bench-bindings ## speed and memory beside the peers, as Markdown tables
+
+.PHONY: bench-peers
+bench-peers: bench-deps build
 	tests/bench/bench.py --tool $(XBKIT) $(BENCH_FLAGS)
+
+# The interfaces as their users build them: the C library linked, the module from its wheel.
+.PHONY: bench-bindings
+bench-bindings: bench-deps build
+	$(CARGO) build $(CARGO_FLAGS) --release -p xbkit-capi
+	$(CC) -O2 -Iinclude -o $(TARGET)/release/callbacks tests/bench/callbacks.c \
+	    -L$(TARGET)/release -lxbkit -Wl,-rpath,$(abspath $(TARGET)/release)
+	[ -x $(TARGET)/bench-venv/bin/python ] || python3 -m venv $(TARGET)/bench-venv
+	$(TARGET)/bench-venv/bin/pip install --quiet --disable-pip-version-check ./bindings/python
+	PYTHONDONTWRITEBYTECODE=1 tests/bench/bindings.py --tool $(XBKIT) \
+	    --callbacks $(TARGET)/release/callbacks --python $(TARGET)/bench-venv/bin/python $(BENCH_FLAGS)
 
 .PHONY: bench-deps
 bench-deps:

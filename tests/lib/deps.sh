@@ -13,7 +13,7 @@ packages_of() {
         gzip lz4 zstd \
         g++ valgrind abigail-tools pkg-config cmake make \
         python3 python3-venv ;;                    # mbstream; outer layers; C programs; bench, module
-    bench) echo mariadb-backup python3 ;;          # mbstream
+    bench) echo mariadb-backup python3 python3-venv ;;  # mbstream; the module
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)
         echo "deps.sh: '$1' is none of build, demo, test, bench, fuzz" >&2
