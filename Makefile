@@ -130,7 +130,7 @@ bench-peers: bench-deps build
 bench-bindings: bench-deps build
 	$(CARGO) build $(CARGO_FLAGS) --release -p xbkit-capi
 	$(CC) -O2 -Iinclude -o $(TARGET)/release/callbacks tests/bench/callbacks.c \
-	    -L$(TARGET)/release -lxbkit -Wl,-rpath,$(abspath $(TARGET)/release)
+	    $(TARGET)/release/libxbkit.a $$(grep -v '^#' bindings/c/native-libs.txt)
 	[ -x $(TARGET)/bench-venv/bin/python ] || python3 -m venv $(TARGET)/bench-venv
 	$(TARGET)/bench-venv/bin/pip install --quiet --disable-pip-version-check ./bindings/python
 	PYTHONDONTWRITEBYTECODE=1 tests/bench/bindings.py --tool $(XBKIT) \

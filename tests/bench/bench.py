@@ -8,6 +8,7 @@ pages of memory slowly when they are touched for the first time.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -135,10 +136,14 @@ def reap(child: subprocess.Popen, label: str) -> tuple[float, int]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
-def piped(series: Series, cwd: Path, *, feed: Path | None = None, out: Path | None = None) -> Run:
-    """One run: `program | cat >out`, or `cat feed | program >out`."""
+def piped(
+    series: Series, cwd: Path, *, feed: Path | None = None, out: Path | None = None, capacity: int | None = None
+) -> Run:
+    """One run: `program | cat >out`, or `cat feed | program >out`, through a pipe of `capacity` bytes."""
     cat = shutil.which("cat")
     reader, writer = os.pipe()
+    if capacity is not None:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, capacity)
     target = open(out or os.devnull, "wb")
     with target:
         begin = time.perf_counter()
