@@ -11,5 +11,6 @@ pub(crate) mod golden;
 pub(crate) mod peers;
 pub(crate) mod reference;
 pub(crate) mod sandbox;
+pub(crate) mod server;
 pub(crate) mod tree;
 pub(crate) mod vectors;
