@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::disallowed_methods,
     reason = "a panic is how a test fails, and each has a directory of its own"
 )]
@@ -353,7 +352,7 @@ const CHANGES: [Change; 5] = [
         "shrinks and grows back",
         |path| {
             resize(path, 10);
-            resize(path, BIG as u64)
+            resize(path, BIG as u64);
         },
         BIG,
     ),

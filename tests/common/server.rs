@@ -101,7 +101,7 @@ impl Server {
         let begin = Instant::now();
         while server.query("SELECT 1").is_err() {
             let ended = server.child.try_wait().expect("its status").is_some();
-            let in_time = begin.elapsed() < Duration::from_secs(60);
+            let in_time = begin.elapsed() < Duration::from_mins(1);
             assert!(!ended && in_time, "mariadbd does not answer:\n{}", server.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -119,7 +119,7 @@ impl Server {
                 return server.log();
             }
             assert!(server.query("SELECT 1").is_err(), "mariadbd answers:\n{}", server.log());
-            assert!(begin.elapsed() < Duration::from_secs(60), "it waits:\n{}", server.log());
+            assert!(begin.elapsed() < Duration::from_mins(1), "it waits:\n{}", server.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
