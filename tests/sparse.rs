@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     reason = "a panic is how a test fails, and each has a directory of its own"
 )]
