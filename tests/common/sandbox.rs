@@ -204,3 +204,17 @@ pub(crate) fn within<T: Send>(what: &str, body: impl FnOnce() -> T + Send) -> T 
         }
     })
 }
+
+/// A sink that keeps nothing, and calls a closure before each write.
+pub(crate) struct Watched<F>(pub(crate) F);
+
+impl<F: FnMut(&[u8])> io::Write for Watched<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.0)(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
