@@ -120,6 +120,12 @@
 #define XBK_OPT_DIALECT 3
 
 /**
+ * End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
+ * backup, writer.
+ */
+#define XBK_OPT_MANIFEST 4
+
+/**
  * A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
  * one. string; create.
  */
@@ -366,7 +372,8 @@ typedef struct xbk_report xbk_report;
  * After a failure of the output (XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE, XBK_E_CALLBACK,
  * XBK_E_CANCELLED ...) the writer is poisoned: later calls give XBK_E_INVALID_STATE with the first
  * message, and only xbk_entry_close(), xbk_entry_free() and xbk_writer_free() are useful. A stream
- * that was not finished is not whole, though xbstream has no mark that says so: tell its reader.
+ * that was not finished is not whole: xbkit sees that by the missing manifest, other readers may
+ * not, as xbstream has no end mark: tell them.
  * In a forked child every call gives XBK_E_FORKED, and the free functions do nothing.
  * Thread safety: one thread at a time; it may move between threads. Its entries: see xbk_entry.
  */
@@ -571,11 +578,12 @@ extern "C" {
 /**
  * Streams the data directory of a stopped server, XBK_OPT_DATADIR, to a descriptor. A lock that
  * keeps a server from starting is held meanwhile. Blocks until the last byte is written. After a
- * failure the stream is unfinished, and its reader must be told: xbstream has no end mark.
+ * failure the stream is unfinished, and its reader must be told: xbkit sees it by the missing manifest, others
+ * may not.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT
+ *                  CHUNK_SIZE, DIALECT, MANIFEST
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -596,7 +604,7 @@ xbk_status xbk_backup_to_fd(const xbk_options *options,
 /**
  * The same with a callback that takes the stream, on this thread, with user.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT
+ *                  CHUNK_SIZE, DIALECT, MANIFEST
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -651,10 +659,11 @@ void xbk_cancel_free(xbk_cancel *cancel);
 /**
  * Streams files, XBK_OPT_FILE, to a descriptor. With XBK_OPT_PARALLEL above 1 members interleave.
  * Blocks until the last byte is written. After a failure the stream is unfinished, and its reader
- * must be told: xbstream has no end mark.
+ * must be told: xbkit sees it by the missing manifest, others may not.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
- * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+ * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
+ *                  DIALECT, MANIFEST
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -673,7 +682,8 @@ xbk_status xbk_create_to_fd(const xbk_options *options,
 
 /**
  * The same with a callback that takes the stream, on this thread, with user.
- * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+ * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
+ *                  DIALECT, MANIFEST
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -1271,7 +1281,7 @@ xbk_status xbk_reader_next(xbk_reader *reader,
 void xbk_reader_free(xbk_reader *reader);
 
 /**
- * Members written to the stream, extracted, or seen.
+ * Members written to the stream, extracted, or seen; the manifest is not counted.
  * \param report  may be NULL, which gives 0
  * Thread safety: any thread. Since: 0.1
  */
@@ -1300,9 +1310,9 @@ uint64_t xbk_report_payload_bytes(const xbk_report *report);
 uint64_t xbk_report_stream_bytes(const xbk_report *report);
 
 /**
- * Whether the stream was proven to be complete, which needs a manifest in it.
+ * Whether the stream was proven to be complete and unchanged, which needs a manifest in it.
  * \param report  may be NULL, which gives 0
- * \return 1 or 0; 0 except for list and verify
+ * \return 1 or 0; 0 for create and backup
  * Thread safety: any thread. Since: 0.1
  */
 int32_t xbk_report_proven(const xbk_report *report);
@@ -1323,8 +1333,8 @@ const char *xbk_status_name(xbk_status status);
 
 /**
  * Reads a stream to its end and checks that it is whole, without any disk. An xbstream has no end
- * mark, so XBK_OK means that a manifest in the stream proves it complete, which no stream of this
- * version has; XBK_OPT_ALLOW_UNPROVEN lets a sound one pass, and xbk_report_proven() tells.
+ * mark, so XBK_OK means that a manifest in the stream proves it complete and unchanged;
+ * XBK_OPT_ALLOW_UNPROVEN lets a sound one without manifest pass, and xbk_report_proven() tells.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
  * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN
@@ -1382,7 +1392,8 @@ uint32_t xbk_version_number(void);
  * Makes a writer to a descriptor. Nothing is written before a chunk is full.
  * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
  * descriptor keeps its flags, and a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE.
- * \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object
+ * \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+ *                 object
  * \param fd       where the stream goes; borrowed until xbk_writer_free(), never closed
  * \param writer   receives the writer; free it by xbk_writer_free()
  * \param err      may be NULL; set only when the result is < 0
@@ -1398,8 +1409,8 @@ xbk_status xbk_writer_new_fd(const xbk_options *options,
 /**
  * Makes a writer to a callback, which runs on the thread that calls for an entry or the writer,
  * one call at a time.
- * \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object, which
- *                  is looked at between callbacks
+ * \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+ *                  object, which is looked at between callbacks
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param writer    receives the writer; free it by xbk_writer_free()

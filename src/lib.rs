@@ -89,6 +89,7 @@ mod innodb;
 pub mod inspect;
 mod io;
 pub mod limits;
+pub mod manifest;
 pub mod options;
 mod pipeline;
 pub mod stream;

@@ -52,6 +52,10 @@ pub const ZSTD_WINDOW_LOG: u32 = 27;
 /// Most outer compression layers that are peeled off a stream (`.xbs.gz.zst` has two).
 pub const OUTER_LAYERS: usize = 4;
 
+/// Longest line of a manifest, in bytes: the longest path has 4,095 bytes, each of which JSON may
+/// write in six.
+pub const MANIFEST_LINE: usize = 64 << 10;
+
 /// Checks a number of threads.
 pub(crate) fn check_parallel(threads: usize) -> crate::error::Result<()> {
     check_range("parallel", threads, &PARALLEL_RANGE)

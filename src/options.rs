@@ -240,6 +240,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 4,
+        name: "manifest",
+        long: Some("no-manifest"),
+        kind: OptionType::Bool,
+        default: "1",
+        jobs: STREAMING,
+        doc: "end the stream in a manifest, by which it can be proven whole",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 20,
         name: "file",
         unit: "path",

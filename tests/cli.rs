@@ -671,7 +671,8 @@ struct Waiting {
 
 fn wait_in_extraction(sandbox: &Sandbox, mut command: Command) -> Waiting {
     sandbox.datadir();
-    let mut stream = sandbox.run("xbkit create -C data ibdata1 shop/item.ibd").stdout;
+    let line = "xbkit create --no-manifest -C data ibdata1 shop/item.ibd";
+    let mut stream = sandbox.run(line).stdout;
     let rest = stream.split_off(stream.len() - 10);
     command.stdin(Stdio::piped()).stderr(Stdio::piped()).current_dir(sandbox.dir.path());
     let mut child = command.spawn().unwrap();

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("codec", 1, Some(&[])),
     ("format", 1, Some(&["codec"])),
     ("innodb", 1, Some(&[])),
+    ("manifest", 1, Some(&["format"])),
     ("io", 2, None),
     ("pipeline", 2, None),
     ("stream", 3, None),

@@ -541,6 +541,7 @@ fn a_stream_writer_stays_failed() {
     });
     write(&mut whole).unwrap();
     assert_holds(&whole.out, &[("a", b"first".to_vec()), ("b", b"second".to_vec())]);
+    assert!(whole.out.len() > 500, "with its manifest");
     for (at, (error, kind)) in (0..whole.out.len()).zip(FAILURES.iter().cycle()) {
         let mut sink = Faulty::failing(at, *error);
         let failure = write(&mut sink).expect_err("a sink that failed");

@@ -104,6 +104,13 @@ impl Backup {
         self
     }
 
+    /// Whether the stream ends in a [manifest](crate::manifest), by which it can be proven whole.
+    /// On by default.
+    pub fn manifest(mut self, manifest: bool) -> Self {
+        self.options.manifest = manifest;
+        self
+    }
+
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.options.cancel = Some(token);

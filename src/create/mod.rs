@@ -34,6 +34,7 @@ pub(crate) struct StreamOptions {
     pub(crate) chunk_size: usize,
     pub(crate) dialect: Dialect,
     pub(crate) changed: ChangedFiles,
+    pub(crate) manifest: bool,
     pub(crate) cancel: Option<CancelToken>,
 }
 
@@ -44,6 +45,7 @@ impl Default for StreamOptions {
             chunk_size: limits::CHUNK_SIZE,
             dialect: Dialect::Common,
             changed: ChangedFiles::Refuse,
+            manifest: true,
             cancel: None,
         }
     }
@@ -70,9 +72,9 @@ pub struct Create {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateReport {
-    /// Members in the stream.
+    /// Members in the stream, less the manifest.
     pub members: u64,
-    /// Bytes of all members, holes included.
+    /// Bytes of these members, holes included.
     pub payload_bytes: u64,
     /// Bytes of the stream.
     pub stream_bytes: u64,
@@ -124,6 +126,13 @@ impl Create {
     /// What to do about a file that changes while it is being read.
     pub fn changed(mut self, changed: ChangedFiles) -> Self {
         self.options.changed = changed;
+        self
+    }
+
+    /// Whether the stream ends in a [manifest](crate::manifest), by which it can be proven whole.
+    /// On by default.
+    pub fn manifest(mut self, manifest: bool) -> Self {
+        self.options.manifest = manifest;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use super::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::member::MemberPath;
 use crate::format::xbstream::{
-    Dialect, HEADER_LEN, SparseRun, append_end, append_sparse_header, crc32, payload_header_len,
-    put_payload_header,
+    Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header, crc32,
+    payload_header_len, put_payload_header,
 };
 use crate::limits;
 use crate::sys::file::{self, Extent, FileFacts};
@@ -27,8 +28,10 @@ const MAX_RUNS: usize = 128;
 pub(crate) struct Parcel {
     bytes: Box<[u8]>,
     filled: usize,
-    /// Members that end in it, and their sizes.
-    pub(super) ended: Vec<(MemberPath, u64)>,
+    /// Where in it are bytes that are no payload, in order.
+    frames: Vec<Range<usize>>,
+    /// Members that end in it.
+    pub(super) ended: Vec<Ended>,
     /// Files that changed while they were being read.
     pub(super) changed: Vec<PathBuf>,
 }
@@ -39,11 +42,21 @@ impl Parcel {
     }
 
     pub(super) fn reuse(bytes: Box<[u8]>) -> Self {
-        Self { bytes, filled: 0, ended: Vec::new(), changed: Vec::new() }
+        Self { bytes, filled: 0, frames: Vec::new(), ended: Vec::new(), changed: Vec::new() }
     }
 
     pub(super) fn chunks(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
+    }
+
+    /// All bytes that are no payload.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames.iter().map(|frame| self.bytes.get(frame.clone()).unwrap_or_default())
+    }
+
+    /// Makes the stream's first parcel say that a manifest comes.
+    pub(super) fn announce_manifest(&mut self) {
+        announce_manifest(&mut self.bytes);
     }
 
     pub(super) fn into_buffer(self) -> Box<[u8]> {
@@ -60,6 +73,27 @@ impl Parcel {
         self.filled += bytes.len();
         Ok(())
     }
+
+    fn append_frame(&mut self, bytes: &[u8]) -> Result<()> {
+        self.append(bytes)?;
+        self.note_frame(self.filled - bytes.len()..self.filled);
+        Ok(())
+    }
+
+    fn note_frame(&mut self, frame: Range<usize>) {
+        match self.frames.last_mut() {
+            Some(last) if last.end == frame.start => last.end = frame.end,
+            _ => self.frames.push(frame),
+        }
+    }
+}
+
+/// A member that ended.
+pub(super) struct Ended {
+    pub(super) path: MemberPath,
+    pub(super) size: u64,
+    /// Of its bytes, if there will be a manifest.
+    pub(super) hash: Option<blake3::Hash>,
 }
 
 /// Where full parcels go; gives an empty one back.
@@ -74,11 +108,14 @@ pub(super) struct Packer<'o, O: Outlet> {
     /// `None` only after the outlet failed.
     parcel: Option<Parcel>,
     scratch: Vec<u8>,
+    /// Of the member's bytes so far, if there will be a manifest.
+    hasher: Option<blake3::Hasher>,
 }
 
 impl<'o, O: Outlet> Packer<'o, O> {
     pub(super) fn new(options: &'o StreamOptions, outlet: &'o mut O, parcel: Parcel) -> Self {
-        Self { options, outlet, parcel: Some(parcel), scratch: Vec::new() }
+        let hasher = options.manifest.then(blake3::Hasher::new);
+        Self { options, outlet, parcel: Some(parcel), scratch: Vec::new(), hasher }
     }
 
     /// Packs a whole member.
@@ -170,8 +207,12 @@ impl<'o, O: Outlet> Packer<'o, O> {
         if len == 0 {
             return Ok(0);
         }
-        let crc = crc32(room.get(..len).unwrap_or_default());
-        let header_len = put_payload_header(header, path, offset, len as u64, crc)?;
+        let payload = room.get(..len).unwrap_or_default();
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(payload);
+        }
+        let header_len = put_payload_header(header, path, offset, len as u64, crc32(payload))?;
+        parcel.note_frame(parcel.filled..parcel.filled + header_len);
         parcel.filled += header_len + len;
         Ok(len)
     }
@@ -193,8 +234,11 @@ impl<'o, O: Outlet> Packer<'o, O> {
             let mut header = Vec::new();
             append_sparse_header(&mut header, member.as_bytes(), offset, &chunk.runs, data)?;
             let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
-            parcel.append(&header)?;
+            parcel.append_frame(&header)?;
             parcel.append(data)?;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(data);
+            }
             offset = chunk.end;
             if chunk.short {
                 break;
@@ -239,8 +283,13 @@ impl<'o, O: Outlet> Packer<'o, O> {
             self.ship()?;
         }
         let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
-        parcel.append(&chunk)?;
-        parcel.ended.push((member.clone(), size));
+        parcel.append_frame(&chunk)?;
+        let hash = self.hasher.as_mut().map(|hasher| {
+            let hash = hasher.finalize();
+            hasher.reset();
+            hash
+        });
+        parcel.ended.push(Ended { path: member.clone(), size, hash });
         Ok(())
     }
 
@@ -356,11 +405,11 @@ pub(super) fn changed_warning(path: &Path) -> String {
     format!("{}: file changed as it was read; the stream holds what was read", escape_path(path))
 }
 
-/// Bytes that a member of `size` bytes takes in a stream without holes.
-pub(super) fn stream_len(member: &MemberPath, size: u64, chunk_size: usize) -> u64 {
+/// Bytes that a member of `size` bytes takes in a stream without holes, beside its payload.
+pub(super) fn frames_len(member: &MemberPath, size: u64, chunk_size: usize) -> u64 {
     let path = member.as_bytes();
     let chunks = size.div_ceil(chunk_size as u64);
-    size + chunks * payload_header_len(path) as u64 + (HEADER_LEN + path.len()) as u64
+    chunks * payload_header_len(path) as u64 + (HEADER_LEN + path.len()) as u64
 }
 
 // The headers of a sparse chunk with the longest path, and of the end chunk behind it.

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::packer::{Outlet, Packer, Parcel, changed_warning, stream_len};
+use super::packer::{Outlet, Packer, Parcel, changed_warning, frames_len};
 use super::{CreateReport, StreamOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::FramingDigest;
 use crate::format::member::MemberPath;
-use crate::format::xbstream::Members;
+use crate::format::xbstream::{Members, manifest_chunks};
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
+use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::file::Fingerprint;
 use crate::sys::thread::spawn_worker;
@@ -44,11 +46,12 @@ pub(crate) fn stream(
     check: impl FnOnce() -> Result<()>,
 ) -> Result<CreateReport> {
     options.check()?;
-    check_names(tasks)?;
-    if let Some(total) = total(tasks, options.chunk_size) {
+    check_names(tasks, options.manifest)?;
+    if let Some(total) = total(tasks, options) {
         pulse.set_total(total);
     }
-    let mut pump = Pump { sink, pulse, report: CreateReport::default() };
+    let manifest = options.manifest.then(ManifestWriter::new);
+    let mut pump = Pump { sink, pulse, manifest, report: CreateReport::default() };
     let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
     if options.parallel == 1 {
         on_this_thread(first, options, &mut pump)?;
@@ -57,6 +60,7 @@ pub(crate) fn stream(
     }
     check()?;
     on_this_thread(last, options, &mut pump)?;
+    pump.end(options)?;
     pump.sink.flush()?;
     pump.report.stream_bytes = pulse.progress().stream_bytes;
     pulse.last_progress()?;
@@ -74,7 +78,7 @@ fn on_this_thread(
 }
 
 /// Two members of one name make a stream that no reader takes.
-fn check_names(tasks: &[Task]) -> Result<()> {
+fn check_names(tasks: &[Task], manifest: bool) -> Result<()> {
     let mut members = Members::default();
     for task in tasks {
         let name = task.member.as_bytes();
@@ -84,41 +88,76 @@ fn check_names(tasks: &[Task]) -> Result<()> {
         }
         members.note_closed(name);
     }
+    if manifest && members.is_closed(MANIFEST_NAME.as_bytes()) {
+        let message = "this is the name of the manifest that the stream itself gets";
+        return Err(Error::new(ErrorKind::InvalidArgument, message)
+            .at_path(MANIFEST_NAME)
+            .hint("an earlier stream's manifest describes that one: leave it out"));
+    }
     Ok(())
 }
 
-fn total(tasks: &[Task], chunk_size: usize) -> Option<u64> {
-    tasks
-        .iter()
-        .map(|task| {
-            let size = match &task.content {
-                Content::File { facts, .. } => facts.as_ref()?.size,
-                Content::Bytes(bytes) => bytes.len() as u64,
-            };
-            Some(stream_len(&task.member, size, chunk_size))
-        })
-        .sum()
+/// The stream's length, if all sizes are known and no file has holes that are left out.
+fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
+    let mut manifest = options.manifest.then(ManifestWriter::new);
+    let (mut frames, mut payload) = (0, 0);
+    let hash = blake3::Hash::from_bytes([0; 32]);
+    for task in tasks {
+        let size = match &task.content {
+            Content::File { facts, .. } => facts.as_ref()?.size,
+            Content::Bytes(bytes) => bytes.len() as u64,
+        };
+        frames += frames_len(&task.member, size, options.chunk_size);
+        payload += size;
+        if let Some(manifest) = &mut manifest {
+            let path = task.member.clone();
+            manifest.member(&Ended { path, size, plain_size: None, hash });
+        }
+    }
+    let Some(manifest) = manifest else { return Some(frames + payload) };
+    let text = manifest.finish_with(&FramingDigest { bytes: frames, hash }).len() as u64;
+    let path = MemberPath::new(MANIFEST_NAME.as_bytes()).ok()?;
+    Some(frames + payload + text + frames_len(&path, text, options.chunk_size))
 }
 
 /// The calling thread's part: everything goes through it into the sink.
 struct Pump<'s, 'p, 'a> {
     sink: Sink<'s>,
     pulse: &'p Pulse<'a>,
+    manifest: Option<ManifestWriter>,
     report: CreateReport,
 }
 
 impl Pump<'_, '_, '_> {
-    fn send(&mut self, parcel: Parcel) -> Result<Box<[u8]>> {
+    fn send(&mut self, mut parcel: Parcel) -> Result<Box<[u8]>> {
+        if let Some(manifest) = &mut self.manifest {
+            if manifest.is_first() && !parcel.chunks().is_empty() {
+                parcel.announce_manifest();
+            }
+            parcel.frames().for_each(|frame| manifest.framing(frame));
+        }
         self.sink.write_all(parcel.chunks())?;
         for path in &parcel.changed {
             self.pulse.warn(&changed_warning(path))?;
         }
-        for (path, size) in &parcel.ended {
+        for ended in std::mem::take(&mut parcel.ended) {
             self.report.members += 1;
-            self.report.payload_bytes += size;
-            self.pulse.member(path.as_path(), *size)?;
+            self.report.payload_bytes += ended.size;
+            self.pulse.member(ended.path.as_path(), ended.size)?;
+            if let (Some(manifest), Some(hash)) = (&mut self.manifest, ended.hash) {
+                let (path, size) = (ended.path, ended.size);
+                manifest.member(&Ended { path, size, plain_size: None, hash });
+            }
         }
         Ok(parcel.into_buffer())
+    }
+
+    /// Ends the stream by its manifest.
+    fn end(&mut self, options: &StreamOptions) -> Result<()> {
+        let Some(manifest) = self.manifest.take() else { return Ok(()) };
+        let is_first = manifest.is_first();
+        let chunks = manifest_chunks(&manifest.finish(), is_first, options.chunk_size)?;
+        self.sink.write_all(&chunks)
     }
 }
 

@@ -3,7 +3,7 @@
 //! What an extraction promises:
 //!
 //! * It succeeds only if the stream is complete and every checksum is right, every member ended,
-//!   every file was written in full, and (unless [`Extract::sync`] is off) everything is durable.
+//!   all is as the stream's [manifest](crate::manifest) says, if it announces one, every file was written in full, and (unless [`Extract::sync`] is off) everything is durable.
 //! * A run that fails leaves nothing that could be taken for a whole backup. By default members
 //!   grow in `.xbkit-partial` beneath the target and move up at the end; in place, what was made
 //!   is removed again, and a mark `.xbkit-incomplete` stays if the process is killed.
@@ -14,6 +14,7 @@
 //!   an open one here, and its path once. The windows of outer layers come on top, for zstd up to
 //!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
 
+mod hands;
 mod holes;
 mod pattern;
 mod root;
@@ -49,7 +50,7 @@ pub struct Extract {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExtractReport {
-    /// Members extracted, less those that the stream took back itself.
+    /// Members extracted, less the manifest and those that the stream took back itself.
     pub members: u64,
     /// Members of the stream that no pattern asked for; they were verified all the same.
     pub skipped: u64,
@@ -57,6 +58,8 @@ pub struct ExtractReport {
     pub payload_bytes: u64,
     /// Bytes read from the source, as they came: compressed, if there was an outer layer.
     pub stream_bytes: u64,
+    /// Whether the stream was proven to be complete and unchanged, by a manifest in it.
+    pub proven: bool,
 }
 
 impl Extract {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
+use super::hands::{Desk, End, Hands, OwnHands, Piece, Use};
 use super::pattern::Selection;
 use super::root::Root;
-use super::workers::{Op, Workers};
-use super::writer::MemberWriter;
+use super::workers::Workers;
 use super::{Extract, ExtractReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::{MemberId, MemberPath};
@@ -16,6 +16,8 @@ use crate::io::layers::Layered;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
+use crate::manifest::MANIFEST_NAME;
+use crate::manifest::proof::Proof;
 use crate::sys::fd::open_file_limit;
 
 /// Most descriptors for members' files.
@@ -36,6 +38,7 @@ pub(super) fn extract(
         pulse,
         selection: Selection::new(&job.patterns),
         skipped_open: HashSet::new(),
+        proof: Proof::default(),
         report: ExtractReport::default(),
     };
     let (mut reader, _) = Layered::peel(source)?;
@@ -57,120 +60,127 @@ pub(super) fn extract(
     Ok(report)
 }
 
-/// What both ways of writing share.
+/// Follows the stream, whoever writes.
 struct Unpack<'r, 'p, 'a> {
     root: &'r Root,
     pulse: &'p Pulse<'a>,
     selection: Selection,
     /// Open members that no pattern asked for.
     skipped_open: HashSet<MemberId>,
+    proof: Proof,
     report: ExtractReport,
 }
 
 impl Unpack<'_, '_, '_> {
     fn on_this_thread(&mut self, reader: &mut dyn Read) -> Result<()> {
-        let mut writer = MemberWriter::new(self.root, open_files());
+        let mut hands = OwnHands { desk: Desk::new(self.root, open_files()), pulse: self.pulse };
         let mut decoder = Decoder::new();
         let mut buffer = vec![0; limits::READ_SIZE];
         loop {
             let count = read(reader, &mut buffer)?;
             if count == 0 {
-                return decoder.finish();
+                return self.end(&mut decoder, &mut hands);
             }
-            let mut input = buffer.get(..count).unwrap_or_default();
-            loop {
-                let step = decoder.decode(input)?;
-                input = input.get(step.consumed..).unwrap_or_default();
-                match step.item {
-                    None => break,
-                    Some(item) => self.apply(item, &mut writer)?,
-                }
-            }
+            self.follow(buffer.get(..count).unwrap_or_default(), &mut decoder, &mut hands)?;
         }
-    }
-
-    fn apply(&mut self, item: Item<'_>, writer: &mut MemberWriter<'_>) -> Result<()> {
-        match item {
-            Item::Open { id, path, rewrite } => {
-                let wanted = self.begins(id, &path, rewrite)?;
-                return if wanted { writer.open(id, path) } else { Ok(()) };
-            }
-            Item::Data { id, offset, bytes } if self.is_wanted(id) => {
-                writer.write(id, offset, bytes)?;
-            }
-            Item::Close { id, path, size } if self.ends(id, size) => {
-                writer.close(id, size)?;
-                self.pulse.member(path.as_path(), size)?;
-            }
-            Item::Rename { from, to, replaces } => self.rename(&from, &to, replaces)?,
-            Item::Remove { path } => self.remove(&path)?,
-            // A hole is what is not written; the file's length is set at its end.
-            _ => {}
-        }
-        Ok(())
     }
 
     fn on_workers(&mut self, reader: &mut dyn Read, parallel: usize) -> Result<()> {
-        let root = self.root;
+        let (root, pulse) = (self.root, self.pulse);
         // Each worker needs a descriptor at least.
         let open_files = open_files();
         let parallel = parallel.min(open_files);
         std::thread::scope(|scope| {
             let buffers = (2 * parallel + 2, limits::READ_SIZE);
-            let mut workers =
-                Workers::start(scope, root, parallel, open_files, buffers, self.pulse)?;
+            let mut workers = Workers::start(scope, root, parallel, open_files, buffers, pulse)?;
             let mut decoder = Decoder::new();
             loop {
-                let mut buffer = workers.buffer(self.pulse)?;
+                let mut buffer = workers.buffer()?;
                 let count = read(reader, buffer.bytes_mut())?;
                 if count == 0 {
-                    decoder.finish()?;
-                    return workers.barrier(self.pulse);
+                    return self.end(&mut decoder, &mut workers);
                 }
                 let buffer = Arc::new(buffer);
-                let mut at = 0;
-                loop {
-                    let input = buffer.bytes().get(at..count).unwrap_or_default();
-                    let step = decoder.decode(input)?;
-                    at += step.consumed;
-                    match step.item {
-                        None => break,
-                        Some(Item::Data { id, offset, bytes }) if self.is_wanted(id) => {
-                            let range = at - bytes.len()..at;
-                            let op = Op::Write { id, offset, buffer: Arc::clone(&buffer), range };
-                            workers.add(id, op, self.pulse)?;
-                        }
-                        Some(item) => self.hand_over(item, &mut workers)?,
-                    }
-                }
-                workers.flush(self.pulse)?;
+                workers.begin_buffer(&buffer);
+                let input = buffer.bytes().get(..count).unwrap_or_default();
+                self.follow(input, &mut decoder, &mut workers)?;
+                workers.flush()?;
             }
         })
     }
 
-    fn hand_over(&mut self, item: Item<'_>, workers: &mut Workers) -> Result<()> {
+    /// Decodes what was read, and has it written.
+    fn follow(&mut self, input: &[u8], decoder: &mut Decoder, hands: &mut dyn Hands) -> Result<()> {
+        let mut at = 0;
+        loop {
+            let step = decoder.decode(input.get(at..).unwrap_or_default())?;
+            at += step.consumed;
+            match step.item {
+                None => return Ok(()),
+                Some(item) => self.apply(item, at, decoder, hands)?,
+            }
+        }
+    }
+
+    /// Does what an item says, of which data ends `at` this place of the input.
+    fn apply(
+        &mut self,
+        item: Item<'_>,
+        at: usize,
+        decoder: &Decoder,
+        hands: &mut dyn Hands,
+    ) -> Result<()> {
+        if let Item::Open { path, .. } = &item
+            && path.as_bytes() == MANIFEST_NAME.as_bytes()
+        {
+            // What it says is compared with what all members before it came to.
+            self.settle(hands)?;
+        }
+        let is_manifest = self.proof.follow(&item, decoder)?;
+        let hash = decoder.announces_manifest() && !is_manifest;
         match item {
             Item::Open { id, path, rewrite } => {
                 if rewrite {
-                    workers.barrier(self.pulse)?;
+                    self.settle(hands)?;
                 }
-                if self.begins(id, &path, rewrite)? {
-                    workers.add(id, Op::Open { id, path }, self.pulse)?;
-                }
+                let write = self.begins(id, &path, rewrite)?;
+                hands.open(id, path, Use { write, hash })
             }
-            Item::Close { id, path, size } if self.ends(id, size) => {
-                workers.add(id, Op::Close { id, path, size }, self.pulse)?;
+            Item::Data { id, offset, bytes } => {
+                let piece = Piece { id, offset, bytes, range: at - bytes.len()..at };
+                hands.data(piece, Use { write: self.is_wanted(id), hash })
+            }
+            Item::Close { id, path, size } => {
+                let write = self.ends(id, size, is_manifest);
+                let place = hash.then(|| self.proof.ends());
+                hands.close(End { id, path, size, place, report: write && !is_manifest }, write)
             }
             Item::Rename { from, to, replaces } => {
-                workers.barrier(self.pulse)?;
-                self.rename(&from, &to, replaces)?;
+                self.settle(hands)?;
+                self.rename(&from, &to, replaces)
             }
             Item::Remove { path } => {
-                workers.barrier(self.pulse)?;
-                self.remove(&path)?;
+                self.settle(hands)?;
+                self.remove(&path)
             }
-            _ => {}
+            // A hole is what is not written; the file's length is set at its end.
+            Item::Hole { .. } => Ok(()),
         }
+    }
+
+    /// Waits until everything so far is done, and takes note of what it came to.
+    fn settle(&mut self, hands: &mut dyn Hands) -> Result<()> {
+        for (place, print) in hands.settle()? {
+            self.proof.set(place, print);
+        }
+        Ok(())
+    }
+
+    /// The stream has ended.
+    fn end(&mut self, decoder: &mut Decoder, hands: &mut dyn Hands) -> Result<()> {
+        decoder.finish()?;
+        self.settle(hands)?;
+        self.report.proven = self.proof.finish(decoder)?;
         Ok(())
     }
 
@@ -191,15 +201,18 @@ impl Unpack<'_, '_, '_> {
         self.skipped_open.is_empty() || !self.skipped_open.contains(&id)
     }
 
-    /// Whether a member that ends is wanted.
-    fn ends(&mut self, id: MemberId, size: u64) -> bool {
-        if !self.skipped_open.is_empty() && self.skipped_open.remove(&id) {
-            self.report.skipped += 1;
-            return false;
+    /// Whether a member that ends is wanted. The manifest is not counted.
+    fn ends(&mut self, id: MemberId, size: u64, is_manifest: bool) -> bool {
+        let wanted = self.skipped_open.is_empty() || !self.skipped_open.remove(&id);
+        match (wanted, is_manifest) {
+            (_, true) => {}
+            (false, _) => self.report.skipped += 1,
+            (true, _) => {
+                self.report.members += 1;
+                self.report.payload_bytes += size;
+            }
         }
-        self.report.members += 1;
-        self.report.payload_bytes += size;
-        true
+        wanted
     }
 
     fn rename(&mut self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {

@@ -11,11 +11,12 @@ use std::thread::Scope;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::hands::{Desk, End, Hands, Piece, Use};
 use super::root::Root;
-use super::writer::MemberWriter;
 use crate::error::{Error, Result};
 use crate::format::member::{MemberId, MemberPath};
 use crate::io::pulse::{Beat, Helpers, Pulse, TICK};
+use crate::manifest::proof::{Place, Print};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::thread::spawn_worker;
 
@@ -27,10 +28,10 @@ const QUEUE_LEN: usize = 4;
 const MAX_ADDED: usize = 1024;
 
 /// A piece of work.
-pub(super) enum Op {
+enum Op {
     Open { id: MemberId, path: MemberPath },
-    Write { id: MemberId, offset: u64, buffer: Arc<Buffer>, range: Range<usize> },
-    Close { id: MemberId, path: MemberPath, size: u64 },
+    Data { id: MemberId, offset: u64, buffer: Arc<Buffer>, range: Range<usize>, what: Use },
+    Close { end: End, write: bool },
 }
 
 /// Bytes read from the stream, on their way to the workers.
@@ -63,6 +64,8 @@ struct Shared {
     helpers: Arc<Helpers>,
     /// The job ended.
     stopped: AtomicBool,
+    /// What members came to.
+    prints: Mutex<Vec<(Place, Print)>>,
     /// Batches handed out and not done yet.
     pending: Mutex<usize>,
     idle: Condvar,
@@ -75,16 +78,19 @@ impl Shared {
 }
 
 /// The job's side of the workers.
-pub(super) struct Workers {
+pub(super) struct Workers<'p, 'a> {
+    pulse: &'p Pulse<'a>,
     queues: Vec<Arc<Queue<Vec<Op>>>>,
     batches: Vec<Vec<Op>>,
     /// Work in all batches.
     added: usize,
     shared: Arc<Shared>,
     buffers: Arc<Queue<Box<[u8]>>>,
+    /// The one being decoded.
+    buffer: Option<Arc<Buffer>>,
 }
 
-impl Workers {
+impl<'p, 'a> Workers<'p, 'a> {
     /// Starts `count` workers, and fills a pool of `buffers` buffers of `buffer_size` bytes.
     pub(super) fn start<'scope, 'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
@@ -92,64 +98,73 @@ impl Workers {
         count: usize,
         open_files: usize,
         (buffers, buffer_size): (usize, usize),
-        pulse: &Pulse<'_>,
+        pulse: &'p Pulse<'a>,
     ) -> Result<Self> {
         let pool = Arc::new(Queue::new(buffers));
         for _ in 0..buffers {
             let _ = pool.push(vec![0; buffer_size].into_boxed_slice());
         }
         let mut workers = Self {
+            pulse,
             queues: Vec::new(),
             batches: Vec::new(),
             added: 0,
             shared: Arc::new(Shared {
                 helpers: pulse.helpers(),
                 stopped: AtomicBool::new(false),
+                prints: Mutex::default(),
                 pending: Mutex::new(0),
                 idle: Condvar::new(),
             }),
             buffers: pool,
+            buffer: None,
         };
         for number in 0..count {
             let queue = Arc::new(Queue::new(QUEUE_LEN));
             let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
             workers.queues.push(queue);
             workers.batches.push(Vec::new());
-            let writer = MemberWriter::new(root, open_files / count);
+            let desk = Desk::new(root, open_files / count);
             spawn_worker(scope, &format!("xbkit-write-{number}"), move || {
-                work(&jobs, writer, &shared);
+                work(&jobs, desk, &shared);
             })?;
         }
         Ok(workers)
     }
 
     /// An empty buffer, once there is one.
-    pub(super) fn buffer(&self, pulse: &Pulse<'_>) -> Result<Buffer> {
+    pub(super) fn buffer(&mut self) -> Result<Buffer> {
+        self.buffer = None;
         loop {
-            pulse.hear()?;
+            self.pulse.hear()?;
             match self.buffers.pop_timeout(TICK) {
                 Popped::Item(bytes) => {
                     return Ok(Buffer { bytes: Some(bytes), home: Arc::clone(&self.buffers) });
                 }
-                Popped::Timeout | Popped::Closed => pulse.tick()?,
+                Popped::Timeout | Popped::Closed => self.pulse.tick()?,
             }
         }
     }
 
+    /// Data that comes is in this buffer.
+    pub(super) fn begin_buffer(&mut self, buffer: &Arc<Buffer>) {
+        self.buffer = Some(Arc::clone(buffer));
+    }
+
     /// Adds work for the member's worker; it is handed over by [`Workers::flush`], at the latest
     /// when there is much of it.
-    pub(super) fn add(&mut self, id: MemberId, op: Op, pulse: &Pulse<'_>) -> Result<()> {
+    fn add(&mut self, id: MemberId, op: Op) -> Result<()> {
         let count = self.batches.len().max(1) as u64;
         let worker = usize::try_from(id.0 % count).unwrap_or(0);
         if let Some(batch) = self.batches.get_mut(worker) {
             batch.push(op);
         }
         self.added += 1;
-        if self.added < MAX_ADDED { Ok(()) } else { self.flush(pulse) }
+        if self.added < MAX_ADDED { Ok(()) } else { self.flush() }
     }
 
     /// Hands all added work over, waiting for room in the queues, and reports closed members.
-    pub(super) fn flush(&mut self, pulse: &Pulse<'_>) -> Result<()> {
+    pub(super) fn flush(&mut self) -> Result<()> {
         self.added = 0;
         for (batch, queue) in self.batches.iter_mut().zip(&self.queues) {
             if batch.is_empty() {
@@ -159,15 +174,35 @@ impl Workers {
             *self.shared.pending.lock() += 1;
             while let Err(back) = queue.push_timeout(batch, TICK) {
                 batch = back;
-                pulse.tick()?;
+                self.pulse.tick()?;
             }
         }
-        pulse.hear()
+        self.pulse.hear()
+    }
+}
+
+impl Hands for Workers<'_, '_> {
+    fn open(&mut self, id: MemberId, path: MemberPath, what: Use) -> Result<()> {
+        if what.write { self.add(id, Op::Open { id, path }) } else { Ok(()) }
     }
 
-    /// Waits until all work is done.
-    pub(super) fn barrier(&mut self, pulse: &Pulse<'_>) -> Result<()> {
-        self.flush(pulse)?;
+    fn data(&mut self, piece: Piece<'_>, what: Use) -> Result<()> {
+        let Some(buffer) = &self.buffer else { return Ok(()) };
+        if !what.write && !what.hash {
+            return Ok(());
+        }
+        let Piece { id, offset, range, .. } = piece;
+        let buffer = Arc::clone(buffer);
+        self.add(id, Op::Data { id, offset, buffer, range, what })
+    }
+
+    fn close(&mut self, end: End, write: bool) -> Result<()> {
+        let is_work = write || end.place.is_some();
+        if is_work { self.add(end.id, Op::Close { end, write }) } else { Ok(()) }
+    }
+
+    fn settle(&mut self) -> Result<Vec<(Place, Print)>> {
+        self.flush()?;
         loop {
             let mut pending = self.shared.pending.lock();
             if *pending == 0 {
@@ -175,13 +210,14 @@ impl Workers {
             }
             self.shared.idle.wait_for(&mut pending, TICK);
             drop(pending);
-            pulse.tick()?;
+            self.pulse.tick()?;
         }
-        self.flush(pulse)
+        self.flush()?;
+        Ok(std::mem::take(&mut *self.shared.prints.lock()))
     }
 }
 
-impl Drop for Workers {
+impl Drop for Workers<'_, '_> {
     /// Lets the workers end, whatever ended the job: what is queued is not written any more, as
     /// after a success nothing is.
     fn drop(&mut self) {
@@ -192,12 +228,12 @@ impl Drop for Workers {
     }
 }
 
-fn work(jobs: &Queue<Vec<Op>>, mut writer: MemberWriter<'_>, shared: &Shared) {
+fn work(jobs: &Queue<Vec<Op>>, mut desk: Desk<'_>, shared: &Shared) {
     let mut failed = false;
     while let Some(batch) = jobs.pop() {
         // After a failure work is only taken and dropped, so that nobody waits for this worker.
         if !failed && !shared.is_over() {
-            let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut writer, shared)));
+            let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut desk, shared)));
             if let Err(error) = done.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
                 failed = true;
                 shared.helpers.fail(error);
@@ -208,18 +244,21 @@ fn work(jobs: &Queue<Vec<Op>>, mut writer: MemberWriter<'_>, shared: &Shared) {
     }
 }
 
-fn apply(batch: Vec<Op>, writer: &mut MemberWriter<'_>, shared: &Shared) -> Result<()> {
+fn apply(batch: Vec<Op>, desk: &mut Desk<'_>, shared: &Shared) -> Result<()> {
     for op in batch {
         match op {
-            Op::Open { id, path } => writer.open(id, path)?,
-            Op::Write { id, offset, buffer, range } => {
-                writer.write(id, offset, buffer.bytes().get(range).unwrap_or_default())?;
+            Op::Open { id, path } => desk.open(id, path)?,
+            Op::Data { id, offset, buffer, range, what } => {
+                desk.data(id, offset, buffer.bytes().get(range).unwrap_or_default(), what)?;
             }
-            Op::Close { id, path, size } => {
-                writer.close(id, size)?;
-                shared.helpers.member(path, size);
+            Op::Close { end, write } => {
+                desk.close(&end, write)?;
+                if end.report {
+                    shared.helpers.member(end.path, end.size);
+                }
             }
         }
     }
+    shared.prints.lock().append(&mut desk.take_prints());
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! Stream formats as pure functions of bytes: no files, threads, clocks or descriptors.
 
+pub(crate) mod framing;
 pub mod member;
 pub mod xbstream;

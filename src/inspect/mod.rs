@@ -1,7 +1,8 @@
 //! Looking at a stream without writing it anywhere: its members, and whether it is whole.
 //!
 //! Both jobs read the stream to its end and check what the format lets a reader check: every
-//! chunk's place and checksum, and that every member ends. Memory: as
+//! chunk's place and checksum, that every member ends, and that all is as the stream's manifest says,
+//! if it has one. The manifest itself is neither counted nor listed. Memory: as
 //! [`StreamReader`](crate::StreamReader).
 
 mod scan;
@@ -71,8 +72,8 @@ impl List {
 ///
 /// An xbstream has no end mark, so a stream that was cut between two members, or from which one
 /// was taken, cannot be told from a whole one by its structure. Success therefore means *proven*:
-/// unless [`Verify::allow_unproven`] is set, a stream without a manifest fails with
-/// [`ErrorKind::Unproven`]. This version knows no manifest yet, so it proves no stream.
+/// by the stream's [manifest](crate::manifest). Unless [`Verify::allow_unproven`] is set, a stream
+/// without one fails with [`ErrorKind::Unproven`].
 #[derive(Clone, Debug, Default)]
 pub struct Verify {
     allow_unproven: bool,

@@ -9,10 +9,12 @@ use crate::io::layers::Layered;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
+use crate::manifest::proof::Prover;
 
 pub(super) fn scan(source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
     let (mut reader, _) = Layered::peel(source)?;
     let mut decoder = Decoder::new();
+    let mut prover = Prover::default();
     let mut report = StreamReport::default();
     let mut buffer = vec![0; limits::READ_SIZE];
     loop {
@@ -21,6 +23,7 @@ pub(super) fn scan(source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport
             .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
         if count == 0 {
             decoder.finish()?;
+            report.proven = prover.finish(&decoder)?;
             report.stream_bytes = pulse.progress().stream_bytes;
             pulse.last_progress()?;
             return Ok(report);
@@ -30,7 +33,9 @@ pub(super) fn scan(source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport
             let step = decoder.decode(input)?;
             input = input.get(step.consumed..).unwrap_or_default();
             let Some(item) = step.item else { break };
-            note(&item, &mut report, pulse)?;
+            if !prover.follow(&item, &decoder)? {
+                note(&item, &mut report, pulse)?;
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::format::xbstream::{Decoder, Item};
 use crate::io::layers::Layered;
 use crate::io::source::FdReader;
 use crate::limits;
+use crate::manifest::proof::Prover;
 
 /// Reads the items of an xbstream; gzip, zstd and lz4 layers around it are found by their magic
 /// and come off.
@@ -35,6 +36,8 @@ pub struct StreamReader<R: Read> {
     input: Layered<R>,
     layers: Vec<&'static str>,
     decoder: Decoder,
+    prover: Prover,
+    is_proven: bool,
     buffer: Vec<u8>,
     /// What of the buffer was read and not decoded yet.
     pending: std::ops::Range<usize>,
@@ -66,6 +69,8 @@ impl<R: Read> StreamReader<R> {
             input,
             layers,
             decoder: Decoder::new(),
+            prover: Prover::default(),
+            is_proven: false,
             buffer: vec![0; limits::READ_SIZE],
             pending: 0..0,
             state: State::Open,
@@ -82,13 +87,20 @@ impl<R: Read> StreamReader<R> {
         self.decoder.stream_offset()
     }
 
+    /// Whether the stream was proven to be complete and unchanged, by a manifest in it. False until
+    /// [`StreamReader::next_item`] gave `None`.
+    pub fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
     /// The next item, or `None` at the proper end of the stream.
     ///
     /// Data is provisional until its member was closed: chunk checksums are compared at their
     /// chunk's end. A stream is whole only once this gave `None`.
     ///
     /// # Errors
-    /// As [`Decoder::decode`] and [`Decoder::finish`], or of the input. After an error every call
+    /// As [`Decoder::decode`] and [`Decoder::finish`], or of the input; `Checksum` if a member is
+    /// not what the stream's [manifest](crate::manifest) says, which is read but is no item. After an error every call
     /// gives `InvalidState`.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         match self.state {
@@ -105,6 +117,9 @@ impl<R: Read> StreamReader<R> {
             let step = self.decoder.decode(input)?;
             self.pending.start += step.consumed;
             if let Some(item) = step.item {
+                if self.prover.follow(&item, &self.decoder)? {
+                    continue;
+                }
                 let len = if let Item::Data { bytes, .. } = &item { bytes.len() } else { 0 };
                 let end = self.pending.start;
                 break (end - len..end, item.without_bytes());
@@ -115,6 +130,7 @@ impl<R: Read> StreamReader<R> {
                 .map_err(|error| Error::io(ErrorKind::Source, "reading the stream", error))?;
             if count == 0 {
                 self.decoder.finish()?;
+                self.is_proven = self.prover.finish(&self.decoder)?;
                 self.state = State::Ended;
                 return Ok(None);
             }

@@ -9,9 +9,11 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::format::xbstream::{
-    Dialect, Members, SparseRun, append_end, append_payload_header, append_sparse_header, crc32,
+    Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
+    append_sparse_header, crc32, manifest_chunks,
 };
 use crate::limits;
+use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
 
 /// A container format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,9 +29,10 @@ pub enum Format {
 /// Every [`EntryWriter`] collects a chunk of its own and hands it over whole, so several threads
 /// can write several members at once. Memory: a chunk for each open entry, if it wrote that much.
 ///
-/// Dropping a writer without [`StreamWriter::finish`] leaves a stream that readers of xbkit
-/// refuse if an entry was open; but xbstream has no end mark, so **call `finish`** and let its
-/// error stop you.
+/// The stream ends in a [manifest](crate::manifest) unless [`StreamWriter::manifest`] is off, so
+/// dropping a writer without [`StreamWriter::finish`] leaves a stream that readers of xbkit refuse.
+/// Other readers may not notice, as xbstream has no end mark: **call `finish`** and let its error
+/// stop you.
 ///
 /// # Examples
 /// ```
@@ -58,6 +61,7 @@ pub struct StreamWriter<W: Write> {
 struct Shared<W> {
     sink: Option<W>,
     members: Members,
+    manifest: Option<ManifestWriter>,
     /// Set when the sink failed: nothing more can be written behind half a chunk.
     failed: bool,
     stream_bytes: u64,
@@ -71,6 +75,7 @@ impl<W: Write> StreamWriter<W> {
             shared: Arc::new(Mutex::new(Shared {
                 sink: Some(sink),
                 members: Members::default(),
+                manifest: Some(ManifestWriter::new()),
                 failed: false,
                 stream_bytes: 0,
             })),
@@ -93,6 +98,22 @@ impl<W: Write> StreamWriter<W> {
         self
     }
 
+    /// Whether the stream ends in a [manifest](crate::manifest), by which it can be proven whole.
+    /// On by default.
+    ///
+    /// # Errors
+    /// `InvalidState` behind the first [`StreamWriter::entry`].
+    pub fn manifest(self, manifest: bool) -> Result<Self> {
+        let mut shared = self.shared.lock();
+        if shared.members.is_unused() {
+            shared.manifest = manifest.then(ManifestWriter::new);
+            drop(shared);
+            return Ok(self);
+        }
+        let message = "the stream has begun, and its beginning says whether it has a manifest";
+        Err(Error::new(ErrorKind::InvalidState, message))
+    }
+
     /// Begins a member.
     ///
     /// # Errors
@@ -105,6 +126,10 @@ impl<W: Write> StreamWriter<W> {
         append_end(&mut end, path.as_bytes())?;
         let mut shared = self.shared.lock();
         shared.check()?;
+        if shared.manifest.is_some() && path.as_bytes() == MANIFEST_NAME.as_bytes() {
+            let message = "this is the name of the manifest that the stream itself gets";
+            return Err(Error::new(ErrorKind::Exists, message).at_path(path));
+        }
         if shared.members.get(path.as_bytes()).is_some()
             || shared.members.is_closed(path.as_bytes())
         {
@@ -112,11 +137,13 @@ impl<W: Write> StreamWriter<W> {
             return Err(Error::new(ErrorKind::Exists, message).at_path(path));
         }
         shared.members.open(path.as_bytes(), false)?;
+        let hasher = shared.manifest.is_some().then(blake3::Hasher::new);
         drop(shared);
         Ok(EntryWriter {
             shared: Arc::clone(&self.shared),
             path,
             end,
+            hasher,
             chunk_size: self.chunk_size,
             dialect: self.dialect,
             payload: Vec::new(),
@@ -142,6 +169,7 @@ impl<W: Write> StreamWriter<W> {
             let message = format!("{count} entries are not finished, this one first");
             return Err(Error::new(ErrorKind::InvalidState, message).at_path(path));
         }
+        shared.write_manifest(self.chunk_size)?;
         let mut sink = shared.sink.take().ok_or_else(finished)?;
         sink.flush().map_err(sink_error)?;
         Ok(sink)
@@ -155,6 +183,24 @@ impl<W: Write> Shared<W> {
             (None, _) => Err(finished()),
             (_, true) => Err(Error::new(ErrorKind::InvalidState, "the sink failed before")),
         }
+    }
+
+    /// Writes a chunk, in this order with all others.
+    fn write_chunk(&mut self, header: &mut [u8], payload: &[u8]) -> Result<()> {
+        if let Some(manifest) = &mut self.manifest {
+            if manifest.is_first() {
+                announce_manifest(header);
+            }
+            manifest.framing(header);
+        }
+        self.write(&[header, payload])
+    }
+
+    /// Ends the stream by its manifest, if it is to have one.
+    fn write_manifest(&mut self, chunk_size: usize) -> Result<()> {
+        let Some(manifest) = self.manifest.take() else { return Ok(()) };
+        let is_first = manifest.is_first();
+        self.write(&[&manifest_chunks(&manifest.finish(), is_first, chunk_size)?])
     }
 
     fn write(&mut self, pieces: &[&[u8]]) -> Result<()> {
@@ -183,6 +229,8 @@ pub struct EntryWriter<W: Write> {
     path: MemberPath,
     /// The member's last chunk, made first so that a bad path fails early.
     end: Vec<u8>,
+    /// Of the bytes sent, if there will be a manifest.
+    hasher: Option<blake3::Hasher>,
     chunk_size: usize,
     dialect: Dialect,
     /// Data of the chunk being collected.
@@ -240,8 +288,12 @@ impl<W: Write> EntryWriter<W> {
     pub fn finish(mut self) -> Result<()> {
         self.flush_chunk()?;
         let mut shared = self.shared.lock();
-        shared.write(&[&self.end])?;
+        shared.write_chunk(&mut self.end, &[])?;
         shared.members.close(self.path.as_bytes());
+        if let (Some(manifest), Some(hasher)) = (&mut shared.manifest, &self.hasher) {
+            let (path, hash) = (self.path.clone(), hasher.finalize());
+            manifest.member(&Ended { path, size: self.offset, plain_size: None, hash });
+        }
         Ok(())
     }
 
@@ -291,7 +343,7 @@ impl<W: Write> EntryWriter<W> {
                 &self.runs,
                 &payload,
             )?;
-            self.shared.lock().write(&[&header, &payload])?;
+            self.send(&mut header, &payload)?;
             self.runs.clear();
         } else if !payload.is_empty() {
             self.send_payload(&payload)?;
@@ -302,7 +354,7 @@ impl<W: Write> EntryWriter<W> {
         Ok(())
     }
 
-    fn send_payload(&self, payload: &[u8]) -> Result<()> {
+    fn send_payload(&mut self, payload: &[u8]) -> Result<()> {
         let mut header = Vec::with_capacity(64 + self.path.as_bytes().len());
         append_payload_header(
             &mut header,
@@ -312,7 +364,14 @@ impl<W: Write> EntryWriter<W> {
             crc32(payload),
             false,
         )?;
-        self.shared.lock().write(&[&header, payload])
+        self.send(&mut header, payload)
+    }
+
+    fn send(&mut self, header: &mut [u8], payload: &[u8]) -> Result<()> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(payload);
+        }
+        self.shared.lock().write_chunk(header, payload)
     }
 
     fn check_size(&self, more: u64) -> Result<()> {

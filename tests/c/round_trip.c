@@ -122,6 +122,8 @@ static void jobs(const char *dir, struct memory stream)
     xbk_report *report = NULL;
     unsigned members = 0;
     struct memory again = { NULL, 0, 0, 0, 0 }, fewer = { NULL, 0, 0, 0, 0 };
+    struct memory bare = { NULL, 0, 0, 0, 0 };
+    xbk_options *unproven = xbk_options_new();
     int fd;
 
     put_file(in(dir, "stream"), stream.bytes, stream.len);
@@ -130,17 +132,16 @@ static void jobs(const char *dir, struct memory stream)
     stream.most = 777;
     EXPECT(XBK_OK, xbk_list_from_cb(NULL, from_memory, &stream, &observer, &report, &err));
     CHECK(members == 3 && xbk_report_members(report) == 3);
-    CHECK(xbk_report_stream_bytes(report) == stream.len && !xbk_report_proven(report));
+    CHECK(xbk_report_stream_bytes(report) == stream.len && xbk_report_proven(report));
     CHECK(xbk_report_payload_bytes(report) == SIZE_A + SIZE_B + HOLE + 3);
     xbk_report_free(report);
 
     stream.at = 0;
-    EXPECT(XBK_E_UNPROVEN, xbk_verify_from_cb(NULL, from_memory, &stream, NULL, &report, &err));
-    CHECK(report == NULL);
-    EXPECT(XBK_OK, xbk_options_set_bool(o, XBK_OPT_ALLOW_UNPROVEN, 1, &err));
+    EXPECT(XBK_OK, xbk_verify_from_cb(NULL, from_memory, &stream, NULL, NULL, &err));
     stream.at = 0;
-    EXPECT(XBK_OK, xbk_verify_from_cb(o, from_memory, &stream, NULL, NULL, &err));
-    EXPECT(XBK_OK, xbk_options_unset(o, XBK_OPT_ALLOW_UNPROVEN, &err));
+    stream.len -= 20; /* the end of its manifest */
+    REFUSES(XBK_E_TRUNCATED, "", xbk_verify_from_cb(NULL, from_memory, &stream, NULL, NULL, &err));
+    stream.len += 20;
 
     EXPECT(XBK_OK, xbk_options_set_str(o, XBK_OPT_TARGET_DIR, in(dir, "out"), &err));
     EXPECT(XBK_OK, xbk_options_set_int(o, XBK_OPT_PARALLEL, 3, &err));
@@ -160,6 +161,7 @@ static void jobs(const char *dir, struct memory stream)
     EXPECT(XBK_OK, xbk_options_set_str(o, XBK_OPT_MEMBER_PATTERN, "e*", &err));
     EXPECT(XBK_OK, xbk_extract_from_fd(o, fd, NULL, &report, &err));
     CHECK(xbk_report_members(report) == 2 && xbk_report_skipped(report) == 1);
+    CHECK(xbk_report_proven(report) == 1);
     xbk_report_free(report);
     CHECK(close(fd) == 0); /* it was borrowed */
     xbk_options_free(o);
@@ -171,6 +173,18 @@ static void jobs(const char *dir, struct memory stream)
     EXPECT(XBK_OK, xbk_create_to_cb(o, to_memory, &again, NULL, &report, &err));
     CHECK(xbk_report_members(report) == 2 && xbk_report_stream_bytes(report) == again.len);
     xbk_report_free(report);
+    report = NULL;
+    EXPECT(XBK_OK, xbk_options_set_bool(o, XBK_OPT_MANIFEST, 0, &err));
+    EXPECT(XBK_OK, xbk_create_to_cb(o, to_memory, &bare, NULL, NULL, &err));
+    CHECK(bare.len < again.len);
+    EXPECT(XBK_E_UNPROVEN, xbk_verify_from_cb(NULL, from_memory, &bare, NULL, &report, &err));
+    CHECK(report == NULL);
+    bare.at = 0;
+    EXPECT(XBK_OK, xbk_options_set_bool(unproven, XBK_OPT_ALLOW_UNPROVEN, 1, &err));
+    EXPECT(XBK_OK, xbk_verify_from_cb(unproven, from_memory, &bare, NULL, NULL, &err));
+    xbk_options_free(unproven);
+    free(bare.bytes);
+    EXPECT(XBK_OK, xbk_options_unset(o, XBK_OPT_MANIFEST, &err));
     fewer.most = 4099;
     EXPECT(XBK_OK, xbk_create_to_cb(o, to_memory, &fewer, NULL, NULL, &err));
     CHECK(again.len == fewer.len && memcmp(again.bytes, fewer.bytes, again.len) == 0);

@@ -28,10 +28,16 @@ pub(crate) fn read(stream: &[u8]) -> Result<Files, Refusal> {
         })?;
         at = chunk.end;
     }
-    if stream.is_empty() || !reader.open.is_empty() {
+    // No stream here has a manifest, so one that announces it was cut.
+    if stream.is_empty() || !reader.open.is_empty() || announces_manifest(stream) {
         return Err((ErrorKind::Truncated, stream.len() as u64));
     }
     Ok(reader.files)
+}
+
+/// The flag of the first chunk alone that says that a manifest comes.
+fn announces_manifest(stream: &[u8]) -> bool {
+    stream.get(8) == Some(&0x80)
 }
 
 #[derive(Default)]
@@ -58,6 +64,12 @@ impl Reader {
         };
         if !chunk.has(last_of_header) {
             return fault;
+        }
+        let flags = chunk.number(stream, Field::Flags);
+        let final_seek = kind == Kind::Seek && chunk.end == stream.len();
+        let unknown = announces_manifest(stream) && flags & !3 != 0;
+        if chunk.begin > 0 && !final_seek && (flags == 0x80 || unknown) {
+            return Err(ErrorKind::Format);
         }
         if kind == Kind::Ignored {
             fault?;

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use xbkit::format::member::{MemberId, MemberPath};
 use xbkit::format::xbstream::{Decoder, Item};
+use xbkit::manifest::MANIFEST_NAME;
 use xbkit::{Error, ErrorKind};
 
 const PAGE: usize = 512;
@@ -114,7 +115,7 @@ impl fmt::Debug for Content {
 /// Files by name.
 pub(crate) type Files = BTreeMap<Vec<u8>, Content>;
 
-/// The files below a directory.
+/// The files below a directory, without the manifest of the stream that they came from.
 #[expect(clippy::disallowed_methods, reason = "the test reads what a peer extracted")]
 pub(crate) fn on_disk(dir: &Path) -> Files {
     let mut files = Files::new();
@@ -125,6 +126,9 @@ pub(crate) fn on_disk(dir: &Path) -> Files {
             left.extend(entries.map(|entry| entry.expect("an entry").path()));
         } else {
             let name = path.strip_prefix(dir).expect("a path below the directory");
+            if name == Path::new(MANIFEST_NAME) {
+                continue;
+            }
             let bytes = std::fs::read(&path).expect("a file");
             files.insert(name.as_os_str().as_bytes().to_vec(), Content::from(&*bytes));
         }
@@ -208,11 +212,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The files of a stream that was accepted.
+    /// The files of a stream that was accepted, without its manifest.
     #[track_caller]
     pub(crate) fn accepted(self) -> Files {
         match self.result {
-            Ok(()) => self.files,
+            Ok(()) => {
+                let mut files = self.files;
+                files.remove(MANIFEST_NAME.as_bytes());
+                files
+            }
             Err(error) => panic!("refused: {error}"),
         }
     }

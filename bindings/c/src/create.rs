@@ -35,6 +35,9 @@ fn job(
     if let Some(threads) = options.int(options::XBK_OPT_PARALLEL) {
         job = job.parallel(threads);
     }
+    if let Some(on) = options.bool(options::XBK_OPT_MANIFEST) {
+        job = job.manifest(on);
+    }
     if let Some(bytes) = options.int(options::XBK_OPT_CHUNK_SIZE) {
         job = job.chunk_size(bytes);
     }
@@ -46,10 +49,11 @@ fn job(
 
 /// Streams files, XBK_OPT_FILE, to a descriptor. With XBK_OPT_PARALLEL above 1 members interleave.
 /// Blocks until the last byte is written. After a failure the stream is unfinished, and its reader
-/// must be told: xbstream has no end mark.
+/// must be told: xbkit sees it by the missing manifest, others may not.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
-/// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+/// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
+///                  DIALECT, MANIFEST
 /// \param fd        where the stream goes; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -76,7 +80,8 @@ pub unsafe extern "C" fn xbk_create_to_fd(
 }
 
 /// The same with a callback that takes the stream, on this thread, with user.
-/// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE, DIALECT
+/// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
+///                  DIALECT, MANIFEST
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
 /// \param observer  may be NULL

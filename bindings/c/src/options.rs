@@ -21,6 +21,9 @@ pub const XBK_OPT_CHUNK_SIZE: u32 = 2;
 /// "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
 /// refuses. string; create, backup, writer.
 pub const XBK_OPT_DIALECT: u32 = 3;
+/// End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
+/// backup, writer.
+pub const XBK_OPT_MANIFEST: u32 = 4;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
 pub const XBK_OPT_FILE: u32 = 20;

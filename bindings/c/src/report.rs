@@ -62,7 +62,7 @@ impl From<ExtractReport> for xbk_report {
             skipped: report.skipped,
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
-            ..Self::default()
+            proven: report.proven,
         }
     }
 }
@@ -79,7 +79,7 @@ impl From<StreamReport> for xbk_report {
     }
 }
 
-/// Members written to the stream, extracted, or seen.
+/// Members written to the stream, extracted, or seen; the manifest is not counted.
 /// \param report  may be NULL, which gives 0
 /// Thread safety: any thread. Since: 0.1
 #[unsafe(no_mangle)]
@@ -116,9 +116,9 @@ pub unsafe extern "C" fn xbk_report_stream_bytes(report: *const xbk_report) -> u
     })
 }
 
-/// Whether the stream was proven to be complete, which needs a manifest in it.
+/// Whether the stream was proven to be complete and unchanged, which needs a manifest in it.
 /// \param report  may be NULL, which gives 0
-/// \return 1 or 0; 0 except for list and verify
+/// \return 1 or 0; 0 for create and backup
 /// Thread safety: any thread. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xbk_report_proven(report: *const xbk_report) -> i32 {

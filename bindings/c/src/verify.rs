@@ -32,8 +32,8 @@ fn job(
 }
 
 /// Reads a stream to its end and checks that it is whole, without any disk. An xbstream has no end
-/// mark, so XBK_OK means that a manifest in the stream proves it complete, which no stream of this
-/// version has; XBK_OPT_ALLOW_UNPROVEN lets a sound one pass, and xbk_report_proven() tells.
+/// mark, so XBK_OK means that a manifest in the stream proves it complete and unchanged;
+/// XBK_OPT_ALLOW_UNPROVEN lets a sound one without manifest pass, and xbk_report_proven() tells.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
 /// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN

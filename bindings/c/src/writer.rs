@@ -27,7 +27,8 @@ use crate::status::{XBK_OK, xbk_status};
 /// After a failure of the output (XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE, XBK_E_CALLBACK,
 /// XBK_E_CANCELLED ...) the writer is poisoned: later calls give XBK_E_INVALID_STATE with the first
 /// message, and only xbk_entry_close(), xbk_entry_free() and xbk_writer_free() are useful. A stream
-/// that was not finished is not whole, though xbstream has no mark that says so: tell its reader.
+/// that was not finished is not whole: xbkit sees that by the missing manifest, other readers may
+/// not, as xbstream has no end mark: tell them.
 /// In a forked child every call gives XBK_E_FORKED, and the free functions do nothing.
 /// Thread safety: one thread at a time; it may move between threads. Its entries: see xbk_entry.
 pub struct xbk_writer {
@@ -40,6 +41,9 @@ pub struct xbk_writer {
 impl xbk_writer {
     fn new(sink: Sink, gate: Arc<Gate>, options: &JobOptions) -> Result<*mut Self, Failure> {
         let mut writer = StreamWriter::new(Format::Xbstream, sink).dialect(options.dialect());
+        if let Some(on) = options.bool(options::XBK_OPT_MANIFEST) {
+            writer = writer.manifest(on)?;
+        }
         if let Some(bytes) = options.int(options::XBK_OPT_CHUNK_SIZE) {
             writer = writer.chunk_size(bytes)?;
         }
@@ -59,7 +63,8 @@ impl xbk_writer {
 /// Makes a writer to a descriptor. Nothing is written before a chunk is full.
 /// Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
 /// descriptor keeps its flags, and a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE.
-/// \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object
+/// \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+///                 object
 /// \param fd       where the stream goes; borrowed until xbk_writer_free(), never closed
 /// \param writer   receives the writer; free it by xbk_writer_free()
 /// \param err      may be NULL; set only when the result is < 0
@@ -85,8 +90,8 @@ pub unsafe extern "C" fn xbk_writer_new_fd(
 
 /// Makes a writer to a callback, which runs on the thread that calls for an entry or the writer,
 /// one call at a time.
-/// \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, and the cancel object, which
-///                  is looked at between callbacks
+/// \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+///                  object, which is looked at between callbacks
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
 /// \param writer    receives the writer; free it by xbk_writer_free()

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use xbkit_core::{
-    Backup, ChangedFiles, Create, CreateReport, Dialect, Error, Event, Extract, Level, List,
-    Observer, Result, StreamReport, Verify,
+    Backup, ChangedFiles, Create, CreateReport, Dialect, Error, Event, Extract, ExtractReport,
+    Level, List, Observer, Result, StreamReport, Verify,
 };
 
 use crate::call::{Failure, Raised};
@@ -155,7 +155,7 @@ pub(crate) fn extract(
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, u64)> {
+) -> PyResult<(u64, u64, u64, u64, bool)> {
     let job = Job::new(emit, wants_all, cancel);
     let mut extract = Extract::into_dir(dir)
         .in_place(in_place)
@@ -172,7 +172,8 @@ pub(crate) fn extract(
         Input::Fd(fd) => extract.run_fd(fd, observer),
         Input::Reader(reader) => extract.run(reader, observer),
     })?;
-    Ok((report.members, report.skipped, report.payload_bytes, report.stream_bytes))
+    let ExtractReport { members, skipped, payload_bytes, stream_bytes, proven, .. } = report;
+    Ok((members, skipped, payload_bytes, stream_bytes, proven))
 }
 
 #[pyfunction]
@@ -231,6 +232,7 @@ pub(crate) fn create(
     parallel: usize,
     chunk_size: usize,
     dialect: &str,
+    manifest: bool,
     changed: &str,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
@@ -247,6 +249,7 @@ pub(crate) fn create(
         .parallel(parallel)
         .chunk_size(chunk_size)
         .dialect(to_dialect(dialect)?)
+        .manifest(manifest)
         .changed(changed);
     for (name, path) in files {
         create = create.file_as(name, path);
@@ -274,6 +277,7 @@ pub(crate) fn backup(
     parallel: usize,
     chunk_size: usize,
     dialect: &str,
+    manifest: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -282,7 +286,8 @@ pub(crate) fn backup(
     let mut backup = Backup::of_datadir(datadir)
         .parallel(parallel)
         .chunk_size(chunk_size)
-        .dialect(to_dialect(dialect)?);
+        .dialect(to_dialect(dialect)?)
+        .manifest(manifest);
     if let Some(dir) = data_home {
         backup = backup.data_home(dir);
     }

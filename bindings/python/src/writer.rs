@@ -100,12 +100,13 @@ pub(crate) struct Writer(Arc<Shared>);
 #[pymethods]
 impl Writer {
     #[new]
-    #[pyo3(signature = (sink, chunk_size, dialect, cancel))]
+    #[pyo3(signature = (sink, chunk_size, dialect, manifest, cancel))]
     fn new(
         py: Python<'_>,
         sink: SinkSpec<'_>,
         chunk_size: usize,
         dialect: &str,
+        manifest: bool,
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (raised, cancel) = (Raised::default(), token(cancel));
@@ -114,6 +115,7 @@ impl Writer {
         let stream = StreamWriter::new(Format::Xbstream, outbox.clone())
             .dialect(dialect)
             .chunk_size(chunk_size)
+            .and_then(|stream| stream.manifest(manifest))
             .map_err(|error| errors::to_python(py, &error))?;
         let sink = Sink::open(sink, &raised, cancel.clone())?
             .into_writer(&raised, cancel)

@@ -63,11 +63,11 @@ def datadir(tmp_path: Path) -> Path:
 
 
 def files_below(root: Path) -> dict[str, bytes]:
-    """Every file below a directory."""
+    """Every file below a directory, without the manifest of the stream that they came from."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path != root / xbkit.MANIFEST_NAME
     }
 
 

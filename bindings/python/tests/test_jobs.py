@@ -28,8 +28,8 @@ def test_list(source: xbkit.Source) -> None:
 
 
 def test_verify(source: xbkit.Source) -> None:
-    report = xbkit.verify(source, allow_unproven=True)
-    assert (report.members, report.proven) == (len(FILES), False)
+    report = xbkit.verify(source)
+    assert (report.members, report.proven) == (len(FILES), True)
 
 
 def test_open_to_read(source: xbkit.Source) -> None:

@@ -126,11 +126,11 @@ class Cycle:
         assert len(xbkit.list(self.source(), on_event=self.on_event, cancel=self.token)) == 3
 
     def verify(self) -> None:
-        xbkit.verify(self.source(), allow_unproven=True, on_event=self.on_event)
+        xbkit.verify(self.source(), on_event=self.on_event)
 
     def verify_failing(self) -> None:
         with pytest.raises(xbkit.UnprovenError):
-            xbkit.verify(self.source())
+            xbkit.verify(io.BytesIO(b"XBSTCK01\0E\x01\0\0\0a"))
 
     def raising(self) -> None:
         with pytest.raises(ZeroDivisionError):

@@ -491,7 +491,7 @@ def test_reprs(stream: bytes) -> None:
         assert repr(reader) == "<xbkit.StreamReader, open>"
         member = next(reader)
         assert repr(member) == f"<xbkit.Member {member.name!r}, size unknown>"
-    with xbkit.open(io.BytesIO(), "w") as writer:
+    with xbkit.open(io.BytesIO(), "w", manifest=False) as writer:
         assert repr(writer) == "<xbkit.StreamWriter, 0 bytes, open>"
         with writer.create("a") as entry:
             assert repr(entry) == "<xbkit.EntryWriter 'a', 0 bytes, open>"

@@ -68,6 +68,9 @@ struct CreateArgs {
     /// Use what only the readers of this dialect understand
     #[arg(long, value_enum)]
     dialect: Option<DialectArg>,
+    /// Do not end the stream in a manifest, by which it can be proven whole
+    #[arg(long)]
+    no_manifest: bool,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -130,6 +133,9 @@ struct BackupArgs {
     /// Read with so many threads
     #[arg(short, long, value_name = "N", value_parser = threads)]
     parallel: Option<usize>,
+    /// Do not end the stream in a manifest, by which it can be proven whole
+    #[arg(long)]
+    no_manifest: bool,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -232,6 +238,7 @@ fn create(args: CreateArgs) -> Status {
             DialectArg::Mariadb => Dialect::Common,
             DialectArg::Percona => Dialect::Percona,
         }),
+        manifest: !args.no_manifest,
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
         job.run(output, signals::token()?, reporter)
@@ -255,6 +262,7 @@ fn backup(args: BackupArgs) -> Status {
         undo_dir: args.innodb_undo_directory,
         aria_log_dir: args.aria_log_dir_path,
         parallel: args.parallel,
+        manifest: !args.no_manifest,
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
         job.run(output, signals::token()?, reporter)

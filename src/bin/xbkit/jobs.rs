@@ -19,6 +19,7 @@ pub(crate) struct CreateFiles {
     pub(crate) parallel: Option<usize>,
     pub(crate) chunk_size: Option<usize>,
     pub(crate) dialect: Option<Dialect>,
+    pub(crate) manifest: bool,
 }
 
 impl CreateFiles {
@@ -28,7 +29,7 @@ impl CreateFiles {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        let mut job = Create::new().base(self.base).cancel(token);
+        let mut job = Create::new().base(self.base).manifest(self.manifest).cancel(token);
         for file in self.files {
             job = job.file(file);
         }
@@ -50,6 +51,7 @@ pub(crate) struct CreateNamed {
     pub(crate) base: PathBuf,
     pub(crate) files: Vec<Named>,
     pub(crate) parallel: usize,
+    pub(crate) manifest: bool,
 }
 
 impl CreateNamed {
@@ -63,6 +65,7 @@ impl CreateNamed {
             .base(self.base)
             .changed(ChangedFiles::Warn)
             .parallel(self.parallel)
+            .manifest(self.manifest)
             .cancel(token);
         for file in self.files {
             job = job.file_as(file.name, file.path);
@@ -82,6 +85,7 @@ pub(crate) struct ColdBackup {
     pub(crate) undo_dir: Option<PathBuf>,
     pub(crate) aria_log_dir: Option<PathBuf>,
     pub(crate) parallel: Option<usize>,
+    pub(crate) manifest: bool,
 }
 
 impl ColdBackup {
@@ -91,7 +95,7 @@ impl ColdBackup {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        let mut job = Backup::of_datadir(self.datadir).cancel(token);
+        let mut job = Backup::of_datadir(self.datadir).manifest(self.manifest).cancel(token);
         if let Some(threads) = self.parallel {
             job = job.parallel(threads);
         }
@@ -174,6 +178,7 @@ fn totals_of_create(report: &CreateReport) -> Totals {
         payload_bytes: report.payload_bytes,
         stream_bytes: report.stream_bytes,
         skipped: 0,
+        proven: None,
     }
 }
 
@@ -183,5 +188,6 @@ fn totals_of_extract(report: &ExtractReport) -> Totals {
         payload_bytes: report.payload_bytes,
         stream_bytes: report.stream_bytes,
         skipped: report.skipped,
+        proven: Some(report.proven),
     }
 }

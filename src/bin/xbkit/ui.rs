@@ -48,6 +48,8 @@ pub(crate) struct Totals {
     pub(crate) stream_bytes: u64,
     /// Members that no pattern selected.
     pub(crate) skipped: u64,
+    /// Whether what was read was proven whole; nothing for what was written.
+    pub(crate) proven: Option<bool>,
 }
 
 impl From<StreamReport> for Totals {
@@ -57,6 +59,7 @@ impl From<StreamReport> for Totals {
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
             skipped: 0,
+            proven: Some(report.proven),
         }
     }
 }
@@ -106,6 +109,7 @@ impl Reporter {
                 "payload_bytes": totals.payload_bytes,
                 "members": totals.members,
                 "skipped": totals.skipped,
+                "proven": totals.proven,
             })),
         }
     }

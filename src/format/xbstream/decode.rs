@@ -3,7 +3,9 @@
 use super::encode::SparseRun;
 use super::header::{self, Body, Header};
 use super::members::Members;
+use super::{FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, MAGIC};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME};
 use crate::format::member::{MemberId, MemberPath, normalize};
 use crate::limits;
 
@@ -136,6 +138,20 @@ pub struct Decoder {
     members: Members,
     /// Stream bytes consumed.
     offset: u64,
+    /// Whether the first chunk announced a manifest.
+    announced: bool,
+    manifest: ManifestPlace,
+    framing: Framing,
+    /// The framing before the manifest.
+    framing_digest: Option<FramingDigest>,
+}
+
+/// Where the stream is with its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ManifestPlace {
+    Ahead,
+    Open,
+    Behind,
 }
 
 impl Default for Decoder {
@@ -155,12 +171,27 @@ impl Decoder {
             chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc },
             members: Members::default(),
             offset: 0,
+            announced: false,
+            manifest: ManifestPlace::Ahead,
+            framing: Framing::default(),
+            framing_digest: None,
         }
     }
 
     /// Stream bytes consumed so far.
     pub fn stream_offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the stream's beginning announced a manifest at its end.
+    pub(crate) fn announces_manifest(&self) -> bool {
+        self.announced
+    }
+
+    /// The framing before the member that is, or has the name of, the manifest; `None` if there is
+    /// none or anything stands behind it.
+    pub(crate) fn framing(&self) -> Option<FramingDigest> {
+        self.framing_digest
     }
 
     /// Reads `input` up to the next item, or to its end.
@@ -219,7 +250,7 @@ impl Decoder {
         // A seek at the very end needs no reading: it leaves its member open in any case.
         if !self.head.is_empty() && !header::is_final_seek(&self.head) {
             let seen = self.head.get(..8).unwrap_or(&self.head);
-            return Err(if super::MAGIC.starts_with(seen) {
+            return Err(if MAGIC.starts_with(seen) {
                 truncated(format!(
                     "the stream ends within the header of the chunk that begins at byte {}",
                     self.chunk.start
@@ -243,6 +274,9 @@ impl Decoder {
             .at_path(path)),
             None if !self.head.is_empty() => {
                 Err(truncated("the stream ends behind a seek".to_owned()))
+            }
+            None if self.announced && self.manifest != ManifestPlace::Behind => {
+                Err(truncated("the stream ends without the manifest that it announces".to_owned()))
             }
             None => Ok(()),
         }
@@ -337,6 +371,11 @@ impl Decoder {
         if self.head.is_empty() {
             self.chunk.start = self.offset;
             self.chunk.member = None;
+            if self.announced && self.manifest == ManifestPlace::Behind && !rest.is_empty() {
+                let message = "bytes follow the manifest, which ends its stream";
+                return Err(Error::new(ErrorKind::Format, message)
+                    .hint("another stream or other data was appended; separate them"));
+            }
         }
         loop {
             let need = header::need(&self.head)?;
@@ -351,12 +390,14 @@ impl Decoder {
         let head = std::mem::take(&mut self.head);
         let item = header::parse(&head).ok_or_else(bug).and_then(|header| {
             let seek = matches!(header.body, Body::Seek { .. });
+            let next = if seek { MAGIC.len() } else { 0 };
+            self.note_framing(&header, head.get(..head.len() - next).unwrap_or_default())?;
             Ok((self.begin_chunk(&header)?, seek))
         });
         self.head = head;
         let (item, seek) = item?;
         // Behind a seek the next chunk's magic was read already.
-        let kept = if seek { super::MAGIC.len() } else { 0 };
+        let kept = if seek { MAGIC.len() } else { 0 };
         let done = self.head.len() - kept;
         self.head.drain(..done);
         if seek {
@@ -375,6 +416,66 @@ impl Decoder {
         *rest = behind;
     }
 
+    /// Takes note of a chunk's header, and holds the stream to what it says of its manifest.
+    fn note_framing(&mut self, header: &Header<'_>, bytes: &[u8]) -> Result<()> {
+        let is_first = self.chunk.start == 0;
+        if is_first {
+            self.announced = header.flags == FLAG_MANIFEST;
+        } else if header.flags == FLAG_MANIFEST {
+            let message = "a stream with a manifest begins within this one";
+            return Err(Error::new(ErrorKind::Format, message)
+                .hint("two streams stand one behind the other; separate them"));
+        } else if self.announced && header.flags & !(FLAG_IGNORABLE | FLAG_REWRITE) != 0 {
+            let message = format!(
+                "chunk has flags 0x{:02x}, which no stream with a manifest has",
+                header.flags
+            );
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        if normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes()) {
+            return self.enter_manifest(header, is_first);
+        }
+        if self.announced && self.manifest == ManifestPlace::Open {
+            let message = "another member's chunk stands within the manifest";
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        // Behind the last member stands nothing: this one was none.
+        self.framing_digest = None;
+        if is_first && let Some((magic, [_, rest @ ..])) = bytes.split_at_checked(MAGIC.len()) {
+            // As if announced, so that a lost announcement can be told.
+            self.framing.update(magic);
+            self.framing.update(&[FLAG_MANIFEST]);
+            self.framing.update(rest);
+        } else {
+            self.framing.update(bytes);
+        }
+        Ok(())
+    }
+
+    fn enter_manifest(&mut self, header: &Header<'_>, is_first: bool) -> Result<()> {
+        if self.manifest == ManifestPlace::Ahead {
+            self.manifest = ManifestPlace::Open;
+            self.framing_digest = Some(self.framing.digest());
+        }
+        if !self.announced {
+            return Ok(());
+        }
+        let plain = matches!(header.body, Body::Payload { .. } | Body::End)
+            && (is_first || header.flags == 0);
+        let open = self.members.first_open();
+        match open {
+            (Some(path), _) if path.as_bytes() != MANIFEST_NAME.as_bytes() => {
+                let message = "the manifest begins before this member ends";
+                Err(Error::new(ErrorKind::Format, message).at_path(path))
+            }
+            _ if !plain => {
+                let message = "the manifest has other chunks than payload and end";
+                Err(Error::new(ErrorKind::Format, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn begin_chunk<'i>(&mut self, header: &Header<'_>) -> Result<Option<Item<'i>>> {
         if let Body::Ignored { len, crc } = header.body {
             self.begin_payload(crc, 0);
@@ -387,7 +488,7 @@ impl Decoder {
             Body::Remove => return self.remove(&path),
             _ => {}
         }
-        let opened = self.enter_member(&path, header.rewrite)?;
+        let opened = self.enter_member(&path, header.flags & FLAG_REWRITE != 0)?;
         match header.body {
             Body::Payload { len, offset, crc } => {
                 self.check_place(&path, offset)?;
@@ -457,6 +558,9 @@ impl Decoder {
         self.state = State::Header;
         let (_, path) = self.chunk.member.as_ref().ok_or_else(bug)?;
         let open = self.members.close(path.as_bytes()).ok_or_else(bug)?;
+        if open.path.as_bytes() == MANIFEST_NAME.as_bytes() {
+            self.manifest = ManifestPlace::Behind;
+        }
         Ok(Item::Close { id: open.id, path: open.path, size: open.size })
     }
 
@@ -496,6 +600,7 @@ impl Decoder {
             self.collect(rest, 8);
             if let &[a, b, c, d, e, f, g, h] = self.head.as_slice() {
                 self.chunk.crc.update(&self.head);
+                self.framing.update(&self.head);
                 self.map.push(SparseRun {
                     skip: u32::from_le_bytes([a, b, c, d]),
                     len: u32::from_le_bytes([e, f, g, h]),

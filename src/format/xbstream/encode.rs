@@ -1,7 +1,8 @@
 //! Chunks as bytes.
 
-use super::{FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS};
+use super::{FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::MANIFEST_NAME;
 use crate::limits;
 
 /// CRC-32/ISO-HDLC, the checksum of payloads: `crc32(b"hello")` is `0x3610_a686`.
@@ -71,6 +72,13 @@ pub fn append_payload_header(
     Ok(())
 }
 
+/// Makes `chunk`, the first one of a stream, say that the stream ends in a manifest.
+pub fn announce_manifest(chunk: &mut [u8]) {
+    if let Some(flags) = chunk.get_mut(MAGIC.len()) {
+        *flags |= FLAG_MANIFEST;
+    }
+}
+
 /// Appends an end-of-member chunk.
 pub fn append_end(out: &mut Vec<u8>, path: &[u8]) -> Result<()> {
     append_header(out, 0, b'E', path)
@@ -126,6 +134,23 @@ pub fn append_sparse_header(
     out.extend_from_slice(&crc.finalize().to_le_bytes());
     out.extend_from_slice(&map);
     Ok(())
+}
+
+/// All chunks of a manifest with this text, at the end of a stream or (`is_first`) alone in it.
+pub(crate) fn manifest_chunks(text: &[u8], is_first: bool, chunk_size: usize) -> Result<Vec<u8>> {
+    let path = MANIFEST_NAME.as_bytes();
+    let mut out = Vec::with_capacity(text.len() + text.len() / chunk_size.max(1) * 64 + 128);
+    let mut offset = 0;
+    for piece in text.chunks(chunk_size.max(1)) {
+        append_payload_header(&mut out, path, offset, piece.len() as u64, crc32(piece), false)?;
+        out.extend_from_slice(piece);
+        offset += piece.len() as u64;
+    }
+    append_end(&mut out, path)?;
+    if is_first {
+        announce_manifest(&mut out);
+    }
+    Ok(out)
 }
 
 /// Appends MariaDB's seek chunk: the member's next chunk is written at `offset`.

@@ -1,6 +1,6 @@
 //! Chunk headers: how many bytes one needs, and what they say.
 
-use super::{FLAG_IGNORABLE, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS, SPARSE_FIELDS};
+use super::{FLAG_IGNORABLE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS, SPARSE_FIELDS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 
@@ -10,7 +10,7 @@ pub(super) const MAX_LEN: usize = HEADER_LEN + 2 * limits::XBSTREAM_PATH + SPARS
 /// A header, read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header<'h> {
-    pub(super) rewrite: bool,
+    pub(super) flags: u8,
     pub(super) path: &'h [u8],
     pub(super) body: Body<'h>,
 }
@@ -121,7 +121,7 @@ pub(super) fn parse(head: &[u8]) -> Option<Header<'_>> {
             Body::Ignored { len, crc: fields.u32()? }
         }
     };
-    Some(Header { rewrite: flags & FLAG_REWRITE != 0, path, body })
+    Some(Header { flags, path, body })
 }
 
 /// The error of bytes that are no chunk.

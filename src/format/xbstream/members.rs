@@ -56,6 +56,11 @@ impl Members {
         }
     }
 
+    /// Whether no member was ever opened.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.next_id == 0
+    }
+
     /// Opens a member that is not open; with `rewrite` it may have been closed before. Gives
     /// whether it had been.
     pub(crate) fn open(

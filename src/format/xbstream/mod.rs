@@ -31,6 +31,10 @@
 //! The stream itself has no end mark: a stream that stops between two chunks with every member
 //! closed cannot be told from a complete one.
 //!
+//! xbkit's own streams end in a manifest; their first chunk has the flag 0x80, and then nothing but
+//! the manifest's own payload and end chunks may follow the manifest's beginning. Their framing is
+//! every header and every sparse map.
+//!
 //! Sources: the layouts of `P` and `E` and the limits were seen with `mbstream` 10.11.19 and
 //! `xbstream` 2.2.10; `S` of Percona from its published format description and vectors of the
 //! 8.x code; `S`, `R`, `D` of MariaDB by trying all 256 types on `mbstream` 10.11.19.
@@ -41,9 +45,10 @@ mod header;
 mod members;
 
 pub use decode::{Decoder, Item, Step};
+pub(crate) use encode::manifest_chunks;
 pub use encode::{
-    SparseRun, append_end, append_payload_header, append_remove, append_rename, append_seek,
-    append_sparse_header, crc32, payload_header_len, put_payload_header,
+    SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
+    append_seek, append_sparse_header, crc32, payload_header_len, put_payload_header,
 };
 pub(crate) use members::Members;
 
@@ -64,6 +69,10 @@ pub const FLAG_IGNORABLE: u8 = 0x01;
 
 /// Flag of MariaDB: the chunk opens an existing, closed member anew and truncates it.
 pub const FLAG_REWRITE: u8 = 0x02;
+
+/// Flag of xbkit: the stream's first chunk says that a manifest is the last member. Its place is
+/// the first chunk alone, and no other flag stands beside it. All known readers pass over it.
+pub const FLAG_MANIFEST: u8 = 0x80;
 
 /// Which chunk types a writer may use beyond `P` and `E`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -54,7 +54,7 @@ from ._events import (
     VerifyReport,
 )
 from ._items import Chunk, Close, Data, Hole, Item, Open, Remove, Rename
-from ._jobs import CHUNK_SIZE, Dialect, MemberInfo, backup, create, extract, list, verify
+from ._jobs import CHUNK_SIZE, MANIFEST_NAME, Dialect, MemberInfo, backup, create, extract, list, verify
 from ._reader import MAX_SPOOL, Member, StreamReader
 from ._writer import EntryWriter, StreamWriter
 from ._xbkit import CancelToken
@@ -63,6 +63,7 @@ __version__: str = _xbkit.VERSION
 
 __all__ = [
     "CHUNK_SIZE",
+    "MANIFEST_NAME",
     "MAX_SPOOL",
     "CancelToken",
     "CancelledError",
@@ -149,6 +150,7 @@ def open(
     format: Literal["xbstream"] = "xbstream",
     chunk_size: int = CHUNK_SIZE,
     dialect: Dialect = "mariadb",
+    manifest: bool = True,
     overwrite: bool = False,
     cancel: CancelToken | None = None,
 ) -> StreamWriter: ...
@@ -172,6 +174,8 @@ def open(
         tmpdir: reading: where they are kept beyond 16 MiB; as ``tempfile`` chooses unless given.
         chunk_size: writing: payload bytes of a chunk, 64 KiB to 64 MiB.
         dialect: writing: whether holes travel as sparse chunks.
+        manifest: writing: whether the stream ends in a manifest, by which it can be proven whole.
+            Reading, it is checked and never a member.
         overwrite: writing: whether ``file``, given as a path, may exist and is replaced.
         cancel: ends waits when set, from any thread.
     """

@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         default="mariadb",
         help="whether holes travel as sparse chunks (percona)",
     )
+    writes.add_argument(
+        "--no-manifest", action="store_true", help="leave out what proves the stream whole"
+    )
     talks = argparse.ArgumentParser(add_help=False)
     talks.add_argument("-v", "--verbose", action="store_true", help="name each member when done")
     works = argparse.ArgumentParser(add_help=False)
@@ -84,7 +87,12 @@ def _run(args: argparse.Namespace) -> None:
         sink = args.output or sys.stdout.buffer
         if args.output is None and sys.stdout.isatty():
             raise xbkit.InvalidArgumentError("standard output is a terminal; name a file by -o")
-        shape = {"parallel": args.parallel, "chunk_size": args.chunk_size, "dialect": args.dialect}
+        shape = {
+            "parallel": args.parallel,
+            "chunk_size": args.chunk_size,
+            "dialect": args.dialect,
+            "manifest": not args.no_manifest,
+        }
     else:
         source = args.input or sys.stdin.buffer
     match args.job:

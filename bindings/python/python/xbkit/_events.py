@@ -54,7 +54,7 @@ class CreateReport:
     """What a job that made a stream did."""
 
     members: int
-    """Members in the stream."""
+    """Members in the stream, less the manifest."""
     payload_bytes: int
     """Bytes of all members, holes included."""
     stream_bytes: int
@@ -73,6 +73,8 @@ class ExtractReport:
     """Bytes of the extracted members."""
     stream_bytes: int
     """Bytes read from the source, as they came: compressed, if there was an outer layer."""
+    proven: bool
+    """Whether the stream was proven to be complete and unchanged, by a manifest in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class VerifyReport:
     stream_bytes: int
     """Bytes read from the source, as they came."""
     proven: bool
-    """Whether the stream was proven to be complete, which needs a manifest in it."""
+    """Whether the stream was proven to be complete and unchanged, by a manifest in it."""
 
 
 def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object], None]:

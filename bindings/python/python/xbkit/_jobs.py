@@ -23,6 +23,9 @@ from ._events import (
 CHUNK_SIZE = 1 << 20
 """Payload bytes of a chunk unless asked otherwise: 1 MiB."""
 
+MANIFEST_NAME = "xbkit_manifest.json"
+"""The file into which an extraction writes the manifest of a stream that has one."""
+
 Dialect = Literal["mariadb", "percona"]
 """``"mariadb"``: what every reader takes; holes travel as zeros. ``"percona"``: holes of sparse
 files travel as sparse chunks, which only Percona's ``xbstream`` 8.x and xbkit read."""
@@ -59,8 +62,10 @@ def extract(
     proved complete and everything is on disk. Whatever ends the job before, an exception of your
     source or Ctrl-C included, leaves no member.
 
-    An xbstream has no end mark: a stream that was cut between two members cannot be told from a
-    whole one. Keep the exit status of the program that wrote it.
+    A stream with a manifest, as xbkit makes them, is proven by it to be complete and unchanged. An
+    xbstream without one has no end mark: if it was cut between two members, that cannot be seen.
+    Keep the exit status of the program that wrote it; :attr:`ExtractReport.proven` tells the two
+    apart.
 
     Args:
         source: where the stream comes from; read to its end, never closed.
@@ -105,6 +110,7 @@ def create(
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
     dialect: Dialect = "mariadb",
+    manifest: bool = True,
     changed: Literal["refuse", "warn"] = "refuse",
     overwrite: bool = False,
     on_event: OnEvent | None = None,
@@ -123,6 +129,7 @@ def create(
         parallel: threads that read, 1 to 256; each file belongs to one, so members interleave.
         chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
         dialect: whether holes travel as sparse chunks.
+        manifest: whether the stream ends in a manifest, by which it can be proven whole.
         changed: whether a file that changes while it is read is an error or a warning.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
@@ -144,6 +151,7 @@ def create(
             parallel,
             chunk_size,
             dialect,
+            manifest,
             changed,
             emitter(on_event),
             on_event is not None,
@@ -164,6 +172,7 @@ def backup(
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
     dialect: Dialect = "mariadb",
+    manifest: bool = True,
     overwrite: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
@@ -184,6 +193,7 @@ def backup(
         parallel: threads that read, 1 to 256.
         chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
         dialect: whether holes travel as sparse chunks.
+        manifest: whether the stream ends in a manifest, by which it can be proven whole.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
@@ -206,6 +216,7 @@ def backup(
             parallel,
             chunk_size,
             dialect,
+            manifest,
             emitter(on_event),
             on_event is not None,
             cancel,
@@ -251,8 +262,8 @@ def verify(
 ) -> VerifyReport:
     """Verifies a stream without writing it anywhere.
 
-    Success means *proven* to be complete, which needs a manifest in the stream. This version
-    knows none, so without ``allow_unproven`` every sound stream ends in :class:`UnprovenError`.
+    Success means *proven* to be complete and unchanged, by the manifest in the stream. Without
+    ``allow_unproven`` a sound stream that has none ends in :class:`UnprovenError`.
 
     Args:
         source: where the stream comes from; never closed.

@@ -173,6 +173,7 @@ class StreamWriter:
         *,
         chunk_size: int = CHUNK_SIZE,
         dialect: Dialect = "mariadb",
+        manifest: bool = True,
         overwrite: bool = False,
         cancel: _xbkit.CancelToken | None = None,
     ) -> None:
@@ -186,7 +187,7 @@ class StreamWriter:
         else:
             spec = sink_spec(sink)
         try:
-            self._native = _xbkit.Writer(spec, chunk_size, dialect, cancel)
+            self._native = _xbkit.Writer(spec, chunk_size, dialect, manifest, cancel)
         finally:
             if self._native is None and self._file is not None:
                 self._file.discard()

@@ -65,7 +65,12 @@ class Writer:
     """Writes a stream."""
 
     def __new__(
-        cls, sink: _SinkSpec, chunk_size: int, dialect: str, cancel: CancelToken | None
+        cls,
+        sink: _SinkSpec,
+        chunk_size: int,
+        dialect: str,
+        manifest: bool,
+        cancel: CancelToken | None,
     ) -> Writer: ...
     def entry(self, name: _Path) -> Entry:
         """Begins a member."""
@@ -119,8 +124,8 @@ def extract(
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int, int]:
-    """Members, skipped, payload bytes, stream bytes."""
+) -> tuple[int, int, int, int, bool]:
+    """Members, skipped, payload bytes, stream bytes, whether proven."""
 
 def create(
     sink: _SinkSpec,
@@ -129,6 +134,7 @@ def create(
     parallel: int,
     chunk_size: int,
     dialect: str,
+    manifest: bool,
     changed: str,
     emit: _Emit,
     wants_all: bool,
@@ -147,6 +153,7 @@ def backup(
     parallel: int,
     chunk_size: int,
     dialect: str,
+    manifest: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,

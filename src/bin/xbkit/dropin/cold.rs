@@ -131,6 +131,7 @@ fn plan(given: &[Given], parallel: usize) -> Result<ColdBackup> {
         aria_log_dir: outside(Id::AriaLogDir)?,
         datadir: datadir.clone(),
         parallel: Some(parallel),
+        manifest: !getopt::is_on(given, Id::NoManifest),
     };
     check_elsewhere(given, &datadir, &real)?;
     Ok(job)

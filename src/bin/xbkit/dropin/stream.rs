@@ -82,6 +82,7 @@ fn run_create(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
         base: directory(&parsed.given),
         files,
         parallel: parallel(tool, &parsed.given, 1)?,
+        manifest: getopt::is_on(&parsed.given, Id::Manifest),
     };
     let result = job.run(&output, signals::token()?, &mut reporter);
     Ok(told(&reporter, result.map(drop)))

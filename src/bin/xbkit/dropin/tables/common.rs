@@ -131,6 +131,12 @@ pub(super) static PLACES: &[Opt] = &[
         ),
     ),
     Opt::used("parallel", Takes::Value, Id::Parallel, "threads that read files; 1"),
+    Opt::used(
+        "no-manifest",
+        Takes::Bool,
+        Id::NoManifest,
+        "do not end the stream in a manifest, by which it can be proven whole",
+    ),
     Opt::refused("throttle", Takes::Value, THROTTLE).unless(&["0"]),
     Opt::ignored("close-files", Takes::Bool, TUNING),
     Opt::ignored("open-files-limit", Takes::Value, TUNING).server(),

@@ -27,6 +27,12 @@ static BOTH: &[Opt] = &[
         "worker threads; 1, but 2 to extract where there are processors",
     )
     .short('p'),
+    Opt::used(
+        "manifest",
+        Takes::Bool,
+        Id::Manifest,
+        "with -c: end the stream in a manifest, by which it can be proven whole",
+    ),
     HELP,
 ];
 

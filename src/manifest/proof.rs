@@ -1,0 +1,209 @@
+//! Proving a stream by its manifest while it is read.
+
+use std::collections::HashMap;
+
+use super::read::ManifestReader;
+use super::write::Ended;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::{FramingDigest, MANIFEST_NAME};
+use crate::format::member::MemberId;
+use crate::format::xbstream::{Decoder, Item};
+
+/// What to do about a stream that does not match its manifest.
+pub(super) const DAMAGED: &str = "the stream is not what was made: it was damaged or changed on its way or at rest; fetch it again";
+
+/// 128 bits of a digest over all that is known of a member that ended. Enough to tell two apart,
+/// and small enough to keep for each member of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Print([u8; 16]);
+
+impl Print {
+    pub(crate) fn of(path: &[u8], size: u64, hash: &blake3::Hash) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(hash.as_bytes()).update(&size.to_le_bytes()).update(path);
+        let mut print = [0; 16];
+        hasher.finalize_xof().fill(&mut print);
+        Self(print)
+    }
+}
+
+/// Where a member stands among those that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
+/// Hashes open members. Memory: 2 KiB for each of them.
+#[derive(Debug, Default)]
+pub(crate) struct MemberHashes(HashMap<MemberId, blake3::Hasher>);
+
+impl MemberHashes {
+    pub(crate) fn update(&mut self, id: MemberId, bytes: &[u8]) {
+        self.0.entry(id).or_default().update(bytes);
+    }
+
+    /// What is known of a member that ends.
+    pub(crate) fn end(&mut self, id: MemberId, path: &[u8], size: u64) -> Print {
+        let hash = self.0.remove(&id).unwrap_or_default().finalize();
+        Print::of(path, size, &hash)
+    }
+}
+
+/// Compares a stream with its manifest, if it has one. Memory: 16 bytes for each member that
+/// ended, and a line of the manifest.
+#[derive(Debug, Default)]
+pub(crate) struct Proof {
+    seen: Vec<Option<Print>>,
+    manifest: Option<(MemberId, ManifestReader)>,
+    listed: usize,
+}
+
+impl Proof {
+    /// Keeps a place for a member that ends now; what is known of it may come later, but before
+    /// the manifest begins.
+    pub(crate) fn ends(&mut self) -> Place {
+        self.seen.push(None);
+        Place(self.seen.len() - 1)
+    }
+
+    pub(crate) fn set(&mut self, place: Place, print: Print) {
+        if let Some(seen) = self.seen.get_mut(place.0) {
+            *seen = Some(print);
+        }
+    }
+
+    /// Takes note of an item, and gives whether it belongs to the manifest. What is known of all
+    /// members that ended must have been set before the manifest's first data.
+    ///
+    /// # Errors
+    /// `Checksum` if a member is not what the manifest says, `Format`, `Limit` or `Unsupported`
+    /// for a manifest that cannot be read.
+    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &Decoder) -> Result<bool> {
+        let announced = decoder.announces_manifest();
+        match item {
+            Item::Open { id, path, .. } if path.as_bytes() == MANIFEST_NAME.as_bytes() => {
+                self.manifest = Some((*id, ManifestReader::default()));
+                Ok(announced)
+            }
+            Item::Data { id, bytes, .. } if self.is_manifest(*id) => {
+                match self.manifest_data(bytes, announced) {
+                    // Unless it was announced, a file of this name is a file like others.
+                    Err(_) if !announced => self.manifest = None,
+                    result => result?,
+                }
+                Ok(announced)
+            }
+            Item::Open { id, .. } | Item::Data { id, .. } | Item::Close { id, .. } => {
+                Ok(announced && self.is_manifest(*id))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn is_manifest(&self, id: MemberId) -> bool {
+        self.manifest.as_ref().is_some_and(|(manifest, _)| *manifest == id)
+    }
+
+    fn manifest_data(&mut self, bytes: &[u8], compare: bool) -> Result<()> {
+        let Some((_, reader)) = &mut self.manifest else { return Ok(()) };
+        let (seen, listed) = (&self.seen, &mut self.listed);
+        reader.push(bytes, |said| {
+            let print = Print::of(said.path.as_bytes(), said.size, &said.hash);
+            let found = seen.get(*listed).copied().flatten();
+            *listed += 1;
+            if found == Some(print) || !compare {
+                return Ok(());
+            }
+            Err(differs(&said, *listed, seen.len()))
+        })
+    }
+
+    /// Says that the stream has ended, and gives whether it is proven.
+    ///
+    /// # Errors
+    /// `Checksum` or `Truncated` if the stream is not what its manifest says.
+    pub(crate) fn finish(&self, decoder: &Decoder) -> Result<bool> {
+        let Some((_, reader)) = &self.manifest else { return Ok(false) };
+        if !decoder.announces_manifest() {
+            return check_not_announced(reader, decoder);
+        }
+        let footer = reader.finish()?;
+        if footer.count != self.seen.len() as u64 || self.listed != self.seen.len() {
+            let message = format!(
+                "the stream holds {} members, and its manifest names {} and counts {}",
+                self.seen.len(),
+                self.listed,
+                footer.count
+            );
+            return Err(Error::new(ErrorKind::Checksum, message).hint(DAMAGED));
+        }
+        match decoder.framing() {
+            Some(framing) if framing == footer.framing => Ok(true),
+            found => Err(framing_differs(&footer.framing, found.as_ref())),
+        }
+    }
+}
+
+/// A manifest that nothing announced is a file that somebody streamed, unless it describes this
+/// very stream: then the announcement was lost.
+fn check_not_announced(reader: &ManifestReader, decoder: &Decoder) -> Result<bool> {
+    match (reader.finish(), decoder.framing()) {
+        (Ok(footer), Some(framing)) if footer.framing == framing => {
+            let message = "the stream ends in its manifest, but its first chunk has lost the \
+                           flag that announces it";
+            Err(Error::new(ErrorKind::Checksum, message)
+                .at_stream(0)
+                .hint("the stream was damaged, fetch it again; or it was made of extracted files, the old manifest among them: leave that out"))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn differs(said: &Ended, number: usize, count: usize) -> Error {
+    let what = if number > count { "is not in the stream" } else { "is not what the stream holds" };
+    let message = format!(
+        "member {number} of the manifest, with {} bytes and BLAKE3 {}, {what}",
+        said.size,
+        said.hash.to_hex()
+    );
+    Error::new(ErrorKind::Checksum, message).at_path(&said.path).hint(DAMAGED)
+}
+
+fn framing_differs(said: &FramingDigest, found: Option<&FramingDigest>) -> Error {
+    let show = |it: &FramingDigest| format!("{} bytes with BLAKE3 {}", it.bytes, it.hash.to_hex());
+    let message = format!(
+        "the stream's framing is {}, and its manifest says {}",
+        found.map_or_else(|| "unknown".to_owned(), show),
+        show(said)
+    );
+    Error::new(ErrorKind::Checksum, message).hint(DAMAGED)
+}
+
+/// Proves a stream on the thread that decodes it.
+#[derive(Debug, Default)]
+pub(crate) struct Prover {
+    proof: Proof,
+    hashes: MemberHashes,
+}
+
+impl Prover {
+    /// Takes note of an item, and gives whether it belongs to the manifest.
+    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &Decoder) -> Result<bool> {
+        let is_manifest = self.proof.follow(item, decoder)?;
+        if is_manifest || !decoder.announces_manifest() {
+            return Ok(is_manifest);
+        }
+        match item {
+            Item::Data { id, bytes, .. } => self.hashes.update(*id, bytes),
+            Item::Close { id, path, size } => {
+                let place = self.proof.ends();
+                self.proof.set(place, self.hashes.end(*id, path.as_bytes(), *size));
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// As [`Proof::finish`].
+    pub(crate) fn finish(&self, decoder: &Decoder) -> Result<bool> {
+        self.proof.finish(decoder)
+    }
+}
