@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("error", 0, Some(&[])),
     ("limits", 0, Some(&["error"])),
+    ("pages", 0, Some(&[])),
     ("event", 0, Some(&["error"])),
     ("options", 0, Some(&["error", "limits"])),
     ("sys", 0, Some(&["error", "limits"])),

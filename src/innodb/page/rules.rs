@@ -1,0 +1,229 @@
+//! The rules of one page, family by family.
+
+use super::layout::Layout;
+use super::names::Role;
+use super::sums::{adler32, crc32c, fold};
+use super::{be16, be32, is_zero, unpack};
+use crate::pages::{Family, Fault, Reason, Verdict, What};
+
+/// What servers write in place of a sum when they are told to write none.
+const NO_SUM: u32 = 0xdead_beef;
+
+/// MySQL's types of encrypted pages: plain, compressed too, of spatial indexes.
+const ENCRYPTED: [u16; 3] = [15, 16, 17];
+
+/// MySQL's type of compressed pages.
+const COMPRESSED: u16 = 14;
+
+/// MariaDB's types of compressed pages before `full_crc32`: plain, and encrypted too.
+const OLD_COMPRESSED: [u16; 2] = [34354, 37401];
+
+/// What a page passes by.
+enum Passed {
+    /// All of its sums are right.
+    Sum,
+    /// It says that it has none.
+    NoSum,
+}
+
+pub(super) fn check(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
+    if page.len() != layout.page_size {
+        return Verdict::Bad(fault(What::Cut, len32(page), size32(layout)));
+    }
+    if is_zero(page) || (index == 0 && is_lsn_alone(layout, page)) {
+        return Verdict::Zero;
+    }
+    let number = layout.first_page.map(|first| u64::from(first) + index);
+    let in_doublewrite = number
+        .and_then(|number| u32::try_from(number).ok())
+        .is_some_and(|number| layout.is_doublewrite(number));
+    if in_doublewrite {
+        return Verdict::Unchecked(Reason::Doublewrite);
+    }
+    let verdict = match layout.family {
+        Family::FullCrc32 => full_crc32(page),
+        Family::Legacy => legacy(layout, index, page),
+        Family::Zip => zip(layout, index, page),
+    };
+    let stored = be32(page, 4);
+    match (verdict, number) {
+        (Verdict::Good | Verdict::Unchecked(_), Some(number)) if u64::from(stored) != number => {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            Verdict::Bad(fault(What::PageNumber, stored, number))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// MySQL before 5.7 writes the LSN of a shutdown to bytes 26 to 33 of the first page of each file
+/// of the system tablespace, also where that page was never written otherwise.
+fn is_lsn_alone(layout: &Layout, page: &[u8]) -> bool {
+    let rest = [page.get(..26), page.get(34..)].map(Option::unwrap_or_default);
+    layout.role == Role::System && rest.into_iter().all(is_zero)
+}
+
+fn full_crc32(page: &[u8]) -> Verdict {
+    let kind = be16(page, 24);
+    let is_packed = kind & 0x8000 != 0;
+    let len = if is_packed { usize::from(kind & 0x7fff) << 8 } else { page.len() };
+    let Some((content, sum)) = page.get(..len).and_then(<[u8]>::split_last_chunk::<4>) else {
+        let len = u32::from(kind & 0x7fff) << 8;
+        return Verdict::Bad(fault(What::Length, len, len32(page)));
+    };
+    let (stored, computed) = (u32::from_be_bytes(*sum), crc32c(content));
+    if stored != computed {
+        return Verdict::Bad(fault(What::Checksum, stored, computed));
+    }
+    let is_encrypted = be32(page, 0) != 0;
+    let (begin, end) = (be32(page, 20), be32(page, page.len() - 8));
+    if !is_packed && !is_encrypted && begin != end {
+        return Verdict::Bad(fault(What::Lsn, end, begin));
+    }
+    Verdict::Good
+}
+
+fn legacy(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
+    let kind = be16(page, 24);
+    if OLD_COMPRESSED.contains(&kind) {
+        return Verdict::Unchecked(Reason::PageCompressed);
+    }
+    if layout.has_mysql_key && ENCRYPTED.contains(&kind) {
+        return Verdict::Unchecked(Reason::Encrypted);
+    }
+    if kind == COMPRESSED {
+        let mut plain = vec![0; page.len()];
+        return match unpack::unpack(page, &mut plain) {
+            Ok(()) => verdict(&plain_sums(&plain)),
+            Err(fault) => Verdict::Bad(fault),
+        };
+    }
+    with_key(index, page, &LEGACY_SUMS, plain_sums)
+}
+
+fn zip(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
+    if layout.has_mysql_key && ENCRYPTED.contains(&be16(page, 24)) {
+        return Verdict::Unchecked(Reason::Encrypted);
+    }
+    with_key(index, page, &ZIP_SUMS, |page| {
+        let stored = be32(page, 0);
+        // The Adler-32 of zeros is 0, which says nothing.
+        match ZIP_SUMS.iter().find(|sum| stored != 0 && sum(page) == stored) {
+            Some(_) => Ok(Passed::Sum),
+            None if stored == NO_SUM => Ok(Passed::NoSum),
+            None => Err(fault(What::Checksum, stored, zip_crc32(page))),
+        }
+    })
+}
+
+/// One way to sum a page.
+type Sum = fn(&[u8]) -> u32;
+
+const LEGACY_SUMS: [Sum; 2] = [legacy_crc32, legacy_fold];
+const ZIP_SUMS: [Sum; 2] = [zip_crc32, zip_adler32];
+
+/// Judges a page that MariaDB may have encrypted before it had `full_crc32`: then the version of
+/// the key is in bytes 26 to 29, and a sum of the page as it is stored behind it. In page 0, and
+/// in the first of each file of the system tablespace, an LSN may be there.
+fn with_key(
+    index: u64,
+    page: &[u8],
+    sums: &[Sum],
+    plain: impl FnOnce(&[u8]) -> Result<Passed, Fault>,
+) -> Verdict {
+    let plain = plain(page);
+    if plain.is_ok() || index == 0 || be32(page, 26) == 0 {
+        return verdict(&plain);
+    }
+    let stored = be32(page, 30);
+    if sums.iter().any(|sum| sum(page) == stored) {
+        return Verdict::Good;
+    }
+    if stored == NO_SUM {
+        return Verdict::Unchecked(Reason::NoChecksum);
+    }
+    let computed = sums.first().map_or(0, |sum| sum(page));
+    Verdict::Bad(fault(What::Checksum, stored, computed))
+}
+
+/// Both sums of a page that is neither encrypted nor compressed, and its LSN.
+fn plain_sums(page: &[u8]) -> Result<Passed, Fault> {
+    let end = page.len() - 8;
+    let (first, last) = (be32(page, 0), be32(page, end));
+    let passed = if first == NO_SUM && last == NO_SUM {
+        Passed::NoSum
+    } else {
+        both_sums(page, first, last)?;
+        Passed::Sum
+    };
+    let (begin, end) = (be32(page, 20), be32(page, end + 4));
+    if begin != end {
+        return Err(fault(What::Lsn, end, begin));
+    }
+    Ok(passed)
+}
+
+/// Whether both sums are right by one algorithm; if not, which one is wrong by the algorithm that
+/// the page seems to have been written with.
+fn both_sums(page: &[u8], first: u32, last: u32) -> Result<(), Fault> {
+    let crc = legacy_crc32(page);
+    if first == crc && last == crc {
+        return Ok(());
+    }
+    let (new, old) = (legacy_fold(page), fold(page.get(..26).unwrap_or_default()));
+    if first == new && last == old {
+        return Ok(());
+    }
+    Err(if first == crc {
+        fault(What::Trailer, last, crc)
+    } else if first == new {
+        fault(What::Trailer, last, old)
+    } else if last == old {
+        fault(What::Checksum, first, new)
+    } else {
+        fault(What::Checksum, first, crc)
+    })
+}
+
+fn legacy_pieces(page: &[u8]) -> [&[u8]; 2] {
+    [(4, 26), (38, page.len() - 8)].map(|(from, to)| page.get(from..to).unwrap_or_default())
+}
+
+fn legacy_crc32(page: &[u8]) -> u32 {
+    legacy_pieces(page).into_iter().fold(0, |sum, piece| sum ^ crc32c(piece))
+}
+
+fn legacy_fold(page: &[u8]) -> u32 {
+    legacy_pieces(page).into_iter().fold(0, |sum: u32, piece| sum.wrapping_add(fold(piece)))
+}
+
+fn zip_pieces(page: &[u8]) -> [&[u8]; 3] {
+    [(4, 16), (24, 26), (34, page.len())].map(|(from, to)| page.get(from..to).unwrap_or_default())
+}
+
+fn zip_crc32(page: &[u8]) -> u32 {
+    zip_pieces(page).into_iter().fold(0, |sum, piece| sum ^ crc32c(piece))
+}
+
+fn zip_adler32(page: &[u8]) -> u32 {
+    adler32(&zip_pieces(page))
+}
+
+fn verdict(passed: &Result<Passed, Fault>) -> Verdict {
+    match passed {
+        Ok(Passed::Sum) => Verdict::Good,
+        Ok(Passed::NoSum) => Verdict::Unchecked(Reason::NoChecksum),
+        Err(fault) => Verdict::Bad(*fault),
+    }
+}
+
+fn fault(what: What, stored: u32, computed: u32) -> Fault {
+    Fault { what, stored, computed }
+}
+
+fn len32(page: &[u8]) -> u32 {
+    u32::try_from(page.len()).unwrap_or(u32::MAX)
+}
+
+fn size32(layout: &Layout) -> u32 {
+    u32::try_from(layout.page_size).unwrap_or(u32::MAX)
+}
