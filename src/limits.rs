@@ -8,6 +8,20 @@
 /// large"), so a longer name could be written but read by nobody.
 pub const XBSTREAM_PATH: usize = 511;
 
+/// Longest member path in a tar archive, in bytes: `PATH_MAX` of Linux less the NUL.
+pub const TAR_PATH: usize = 4095;
+
+/// Most bytes of records or of a name for one member of a tar archive: 1 MiB.
+///
+/// They are held in memory before the member they are for. A name has 4 KiB at most, owners and
+/// times a few hundred bytes; a sparse map of 40,000 entries has 1 MiB in GNU's versions 0.0 and
+/// 0.1, which nothing has written by itself since 2006.
+pub const TAR_EXTENSION: u64 = 1 << 20;
+
+/// Most stretches of data in a sparse member of a tar archive: 4 Mi, 64 MiB of memory, grown as
+/// the map arrives. A page-compressed table of 64 GiB has one for each page of 16 KiB.
+pub const TAR_SPARSE_ENTRIES: usize = 1 << 22;
+
 /// Longest single path component, in bytes: `NAME_MAX` of every Linux file system in use.
 pub const PATH_COMPONENT: usize = 255;
 

@@ -164,7 +164,7 @@ impl Unpack<'_, '_, '_> {
                 self.remove(&path)
             }
             // A hole is what is not written; the file's length is set at its end.
-            Item::Hole { .. } => Ok(()),
+            Item::Hole { .. } | Item::Directory { .. } => Ok(()),
         }
     }
 

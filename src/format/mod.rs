@@ -2,4 +2,5 @@
 
 pub(crate) mod framing;
 pub mod member;
+pub mod tar;
 pub mod xbstream;

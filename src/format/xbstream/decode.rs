@@ -65,6 +65,11 @@ pub enum Item<'i> {
         /// Its path.
         path: MemberPath,
     },
+    /// A directory (tar). It may be told more than once, before or after what is in it.
+    Directory {
+        /// Its path.
+        path: MemberPath,
+    },
 }
 
 impl Item<'_> {
@@ -77,6 +82,7 @@ impl Item<'_> {
             Self::Close { id, path, size } => Item::Close { id, path, size },
             Self::Rename { from, to, replaces } => Item::Rename { from, to, replaces },
             Self::Remove { path } => Item::Remove { path },
+            Self::Directory { path } => Item::Directory { path },
         }
     }
 }
