@@ -1,12 +1,14 @@
-//! Replays what the fuzzer found, with the fuzzer's own target, on every run of the tests.
+//! Replays what the fuzzer found, with the fuzzer's own targets, on every run of the tests.
 //!
-//! `tests/data/corpus/xbstream` holds `golden-*`, made of the golden streams
+//! `tests/data/corpus/TARGET` holds `golden-*`, made of the golden streams
 //! (`XBK_WRITE_GOLDEN=1 cargo test --test corpus` makes them anew), and what
 //! `tests/fuzz/run.sh minimise` kept of fuzzing. An input that once failed stays for good.
 
 #![expect(clippy::duplicate_mod, reason = "the fuzz crate takes the same helpers by path")]
 
 mod common;
+#[path = "fuzz/targets/tar.rs"]
+mod tar;
 #[path = "fuzz/targets/xbstream.rs"]
 mod xbstream;
 
@@ -17,7 +19,7 @@ const MOST_FILES: usize = 300;
 const MOST_BYTES: usize = 1 << 20;
 
 /// An input for each golden stream, in pieces of lengths that depend on it.
-fn seeds() -> Vec<(String, Vec<u8>)> {
+fn xbstream_seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (number, golden) in (0u8..).zip(common::golden::all()) {
         let right_sums = if golden.outcome.is_ok() { xbstream::RIGHT_SUMS } else { 0 };
@@ -30,13 +32,37 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
+/// An input for each sample, and each without its end.
+fn tar_seeds() -> Vec<(String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for (number, (name, archive)) in (0u8..).zip(common::tarball::samples()) {
+        let control = [tar::RIGHT_SUMS, 1, number, 200];
+        assert_eq!(control.len(), tar::CONTROL);
+        seeds.push((format!("golden-{name}"), [&control[..], &archive].concat()));
+        let control = [tar::RIGHT_SUMS | tar::NO_END, 255, number, 0];
+        let cut = &archive[..archive.len() - 1024];
+        seeds.push((format!("golden-{name}-without-end"), [&control[..], cut].concat()));
+    }
+    seeds
+}
+
 #[test]
+fn the_corpus_of_xbstreams_finds_nothing() {
+    replay("xbstream", &xbstream_seeds(), xbstream::run);
+}
+
+#[test]
+fn the_corpus_of_tar_archives_finds_nothing() {
+    replay("tar", &tar_seeds(), tar::run);
+}
+
 #[expect(clippy::disallowed_methods, reason = "the test reads its corpus")]
-fn the_corpus_finds_nothing() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus/xbstream");
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+fn replay(target: &str, seeds: &[(String, Vec<u8>)], run: fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus").join(target);
     if std::env::var_os("XBK_WRITE_GOLDEN").is_some_and(|value| value == "1") {
         std::fs::create_dir_all(&dir).unwrap();
-        for (name, input) in seeds() {
+        for (name, input) in seeds {
             std::fs::write(dir.join(name), input).unwrap();
         }
     }
@@ -46,15 +72,14 @@ fn the_corpus_finds_nothing() {
     for file in &files {
         let input = std::fs::read(file).unwrap();
         bytes += input.len();
-        if let Err(panic) = std::panic::catch_unwind(|| xbstream::run(&input)) {
+        if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
             eprintln!("{} fails", file.display());
             std::panic::resume_unwind(panic);
         }
     }
-    let seeds = seeds();
     assert!(files.len() >= seeds.len() && files.len() < MOST_FILES, "{} files", files.len());
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
     for (name, input) in seeds {
-        assert_eq!(std::fs::read(dir.join(&name)).unwrap(), input, "{name} is of another stream");
+        assert_eq!(&std::fs::read(dir.join(name)).unwrap(), input, "{name} is of another stream");
     }
 }

@@ -12,5 +12,6 @@ pub(crate) mod peers;
 pub(crate) mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod server;
+pub(crate) mod tarball;
 pub(crate) mod tree;
 pub(crate) mod vectors;

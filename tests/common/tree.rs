@@ -4,13 +4,14 @@
 //! Nothing here knows the bytes of a stream. Holes and far offsets cost no memory, so that damaged
 //! streams can be tried: a content is a map of small pages, and zeros need none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use xbkit::format::member::{MemberId, MemberPath};
-use xbkit::format::xbstream::{Decoder, Item};
+use xbkit::format::tar;
+use xbkit::format::xbstream::{Decoder, Item, Step};
 use xbkit::manifest::MANIFEST_NAME;
 use xbkit::{Error, ErrorKind};
 
@@ -147,6 +148,8 @@ struct Open {
 pub(crate) struct Tree {
     /// Members that were closed.
     pub(crate) files: Files,
+    /// Directories that were told.
+    pub(crate) directories: BTreeSet<Vec<u8>>,
     open: HashMap<MemberId, Open>,
     ids: u64,
 }
@@ -191,6 +194,9 @@ impl Tree {
             Item::Remove { path } => {
                 assert!(self.files.remove(path.as_bytes()).is_some(), "a closed member");
             }
+            Item::Directory { path } => {
+                self.directories.insert(path.as_bytes().to_vec());
+            }
             other => panic!("unknown item {other:?}"),
         }
     }
@@ -204,6 +210,8 @@ impl Tree {
 pub(crate) struct Outcome {
     /// Members closed before the end or the error.
     pub(crate) files: Files,
+    /// Directories told before the end or the error.
+    pub(crate) directories: BTreeSet<Vec<u8>>,
     /// Whether the stream was accepted.
     pub(crate) result: Result<(), Error>,
     /// Items in all, and bytes of data in them.
@@ -235,10 +243,49 @@ impl Outcome {
     }
 }
 
+/// What the decoders of both formats do.
+pub(crate) trait Decodes {
+    fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Step<'i>, Error>;
+    fn finish(&mut self) -> Result<(), Error>;
+    fn stream_offset(&self) -> u64;
+}
+
+impl Decodes for Decoder {
+    fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Step<'i>, Error> {
+        Self::decode(self, input)
+    }
+    fn finish(&mut self) -> Result<(), Error> {
+        Self::finish(self)
+    }
+    fn stream_offset(&self) -> u64 {
+        Self::stream_offset(self)
+    }
+}
+
+impl Decodes for tar::Decoder {
+    fn decode<'i>(&mut self, input: &'i [u8]) -> Result<Step<'i>, Error> {
+        Self::decode(self, input)
+    }
+    fn finish(&mut self) -> Result<(), Error> {
+        Self::finish(self)
+    }
+    fn stream_offset(&self) -> u64 {
+        Self::stream_offset(self)
+    }
+}
+
+/// Decodes an xbstream given in pieces of the lengths that `piece` says.
+pub(crate) fn decode(stream: &[u8], piece: impl FnMut() -> usize) -> Outcome {
+    decode_by(Decoder::new(), stream, piece)
+}
+
 /// Decodes a stream given in pieces of the lengths that `piece` says, and holds the decoder to
 /// its word at each step.
-pub(crate) fn decode(stream: &[u8], mut piece: impl FnMut() -> usize) -> Outcome {
-    let mut decoder = Decoder::new();
+pub(crate) fn decode_by(
+    mut decoder: impl Decodes,
+    stream: &[u8],
+    mut piece: impl FnMut() -> usize,
+) -> Outcome {
     let mut tree = Tree::default();
     let (mut items, mut bytes) = (0, 0);
     let mut rest = stream;
@@ -263,7 +310,7 @@ pub(crate) fn decode(stream: &[u8], mut piece: impl FnMut() -> usize) -> Outcome
     let after = decoder.decode(stream).map(|_| ()).and(decoder.finish());
     let kind = after.expect_err("the decoder has ended").kind();
     assert_eq!(kind, ErrorKind::InvalidState);
-    Outcome { files: tree.files, result, items, bytes }
+    Outcome { files: tree.files, directories: tree.directories, result, items, bytes }
 }
 
 /// Decodes a stream given whole.
@@ -273,7 +320,7 @@ pub(crate) fn decode_whole(stream: &[u8]) -> Outcome {
 
 /// Takes all items of one input.
 fn feed(
-    decoder: &mut Decoder,
+    decoder: &mut impl Decodes,
     mut input: &[u8],
     each: &mut impl FnMut(&Item<'_>),
 ) -> Result<(), Error> {

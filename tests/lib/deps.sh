@@ -11,8 +11,10 @@ packages_of() {
     test) echo mariadb-server-core mariadb-client-core \
         mariadb-backup \
         gzip lz4 zstd \
+        tar libarchive-tools \
+        openssh-server openssh-client netcat-openbsd pv openssl \
         g++ valgrind abigail-tools pkg-config cmake make \
-        python3 python3-venv ;;                    # mbstream; outer layers; C programs; bench, module
+        python3 python3-venv ;;                    # mbstream; outer layers; tar; pipes; C programs; bench, module
     bench) echo mariadb-backup python3 python3-venv ;;  # mbstream; the module
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)

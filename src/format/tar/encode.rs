@@ -38,14 +38,7 @@ pub fn append_member(out: &mut Vec<u8>, path: &[u8], size: u64, mtime: i64) -> R
     }
     check_path(path)?;
     let split = split(path);
-    let mut records = Vec::new();
-    if split.is_none() {
-        append_path(&mut records, path);
-    }
-    if size > OCTAL_SIZE {
-        pax::append(&mut records, "size", size.to_string().as_bytes());
-    }
-    append_records(out, path, &records, mtime);
+    append_about(out, path, size, mtime);
     let (prefix, name) = split.unwrap_or_else(|| (&[], short(path, NAME.len())));
     append_block(out, prefix, name, b'0', FILE_MODE, size, mtime);
     Ok(())
@@ -59,11 +52,7 @@ pub fn append_directory(out: &mut Vec<u8>, path: &[u8], mtime: i64) -> Result<()
     let path = [&*normalize(path)?, b"/"].concat();
     check_path(&path)?;
     let split = split(&path);
-    let mut records = Vec::new();
-    if split.is_none() {
-        append_path(&mut records, &path);
-    }
-    append_records(out, &path, &records, mtime);
+    append_about(out, &path, 0, mtime);
     let (prefix, name) = split.unwrap_or_else(|| (&[], short(&path, NAME.len())));
     append_block(out, prefix, name, b'5', DIRECTORY_MODE, 0, mtime);
     Ok(())
@@ -83,16 +72,9 @@ pub fn padding_len(size: u64) -> usize {
 
 /// Bytes that a member takes in an archive, headers and padding included.
 pub fn member_len(path: &[u8], size: u64) -> u64 {
-    let mut records = Vec::new();
-    if split(path).is_none() {
-        append_path(&mut records, path);
-    }
-    if size > OCTAL_SIZE {
-        pax::append(&mut records, "size", size.to_string().as_bytes());
-    }
-    let records = records.len() as u64;
-    let about = if records == 0 { 0 } else { BLOCK_LEN + records + to_border(records) };
-    about + BLOCK_LEN + size + to_border(size)
+    let mut about = Vec::new();
+    append_about(&mut about, path, size, 0);
+    about.len() as u64 + BLOCK_LEN + size + to_border(size)
 }
 
 fn check_path(path: &[u8]) -> Result<()> {
@@ -107,13 +89,27 @@ fn header_error(message: String, path: &[u8]) -> Error {
     super::header::named(Error::new(ErrorKind::Limit, message), path)
 }
 
-/// A path that does not fit the header. What is not ASCII is marked as bytes of no particular
-/// encoding: without that libarchive fails for such a name in the "C" locale.
-fn append_path(records: &mut Vec<u8>, path: &[u8]) {
-    if !path.is_ascii() {
-        pax::append(records, "hdrcharset", b"BINARY");
+/// Appends what does not fit the header: records, or GNU's long name if the path is not ASCII.
+///
+/// Records hold UTF-8. Bytes of no encoding can be marked as such, but GNU tar 1.34 warns about the
+/// mark, and without it bsdtar fails in the "C" locale even for UTF-8. A long name is bytes to all.
+fn append_about(out: &mut Vec<u8>, path: &[u8], size: u64, mtime: i64) {
+    let mut records = Vec::new();
+    if split(path).is_none() {
+        if path.is_ascii() {
+            pax::append(&mut records, "path", path);
+        } else {
+            append_body(out, b"././@LongLink", b'L', &[path, b"\0"].concat(), 0);
+        }
     }
-    pax::append(records, "path", path);
+    if size > OCTAL_SIZE {
+        pax::append(&mut records, "size", size.to_string().as_bytes());
+    }
+    if !records.is_empty() {
+        let prefix = b"PaxHeader/";
+        let name = [&prefix[..], short(path, NAME.len() - prefix.len())].concat();
+        append_body(out, &name, b'x', &records, mtime);
+    }
 }
 
 /// The path as prefix and name, if it fits.
@@ -134,16 +130,6 @@ fn short(path: &[u8], most: usize) -> &[u8] {
     let mut components = path.rsplit(|byte| *byte == b'/').filter(|part| !part.is_empty());
     let last = components.next().unwrap_or(path);
     last.get(..most.min(last.len())).unwrap_or_default()
-}
-
-/// Appends a member of records, if there are any.
-fn append_records(out: &mut Vec<u8>, path: &[u8], records: &[u8], mtime: i64) {
-    if records.is_empty() {
-        return;
-    }
-    let prefix = b"PaxHeader/";
-    let name = [&prefix[..], short(path, NAME.len() - prefix.len())].concat();
-    append_body(out, &name, b'x', records, mtime);
 }
 
 fn append_body(out: &mut Vec<u8>, name: &[u8], kind: u8, body: &[u8], mtime: i64) {

@@ -53,9 +53,8 @@ pub(super) struct Header {
 
 /// Whether a block could be the first of an archive: a header with a right checksum.
 pub fn looks_like_header(block: &[u8]) -> bool {
-    <&Block>::try_from(block).is_ok_and(|block| {
-        block.iter().any(|byte| *byte != 0) && check_sum(block).is_ok()
-    })
+    <&Block>::try_from(block)
+        .is_ok_and(|block| block.iter().any(|byte| *byte != 0) && check_sum(block).is_ok())
 }
 
 /// Reads a header block that is not all zeros. `long_name` says whether a longer name came before.
@@ -74,7 +73,8 @@ pub(super) fn parse(block: &Block) -> Result<Header> {
     }
     let stored = field(SIZE);
     let size = number::parse(stored).ok_or_else(|| {
-        let message = format!("the size in the header, \"{}\", is no number", stored.escape_ascii());
+        let message =
+            format!("the size in the header, \"{}\", is no number", stored.escape_ascii());
         named(Error::new(ErrorKind::Format, message), &name)
     })?;
     let kind = kind_of(block[TYPE], &name).map_err(|error| named(error, &name))?;

@@ -1,8 +1,8 @@
 //! Maps of files with holes, in each of GNU tar's layouts.
 
+use super::BLOCK_LEN;
 use super::header::Block;
 use super::number;
-use super::BLOCK_LEN;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 
