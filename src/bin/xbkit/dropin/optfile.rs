@@ -329,7 +329,8 @@ fn list_cnf(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension() == Some(OsStr::new("cnf")) {
+        // By its end alone, as the server's programs do: ".cnf" counts too.
+        if path.as_os_str().as_bytes().ends_with(b".cnf") {
             found.push(path);
         }
     }

@@ -97,7 +97,7 @@ impl Groups {
     }
 
     fn is_read(&self, entry: &Entry) -> bool {
-        [&self.own, &self.server, &self.client].iter().any(|list| list.contains(&entry.group))
+        [&self.own, &self.server, &self.client].iter().any(|list| holds(list, entry))
     }
 
     /// The option that a line of a file sets, if it is for this program.
@@ -105,9 +105,9 @@ impl Groups {
     /// What the groups of server and client say is mostly for others; what the program's own group
     /// says and nobody knows is an error, as with the real ones: it might have changed the backup.
     fn option_of(&self, table: Table, entry: &Entry) -> Result<Option<Given>> {
-        let own = self.own.contains(&entry.group);
-        let server = self.server.contains(&entry.group);
-        let client = self.client.contains(&entry.group);
+        let own = holds(&self.own, entry);
+        let server = holds(&self.server, entry);
+        let client = holds(&self.client, entry);
         if !own && !server && !client {
             return Ok(None);
         }
@@ -133,6 +133,11 @@ impl Groups {
         };
         getopt::from_file(table, &entry.name, entry.argument.as_deref(), &entry.file, allowed)
     }
+}
+
+/// Whether the entry's group is among these. The server's programs do not tell cases apart.
+fn holds(list: &[Vec<u8>], entry: &Entry) -> bool {
+    list.iter().any(|name| name.eq_ignore_ascii_case(&entry.group))
 }
 
 /// Answers `--print-defaults`, without passwords.
