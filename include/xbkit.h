@@ -571,6 +571,16 @@ typedef int32_t (*xbk_read_fn)(void *user, void *buf, size_t len, size_t *got);
  */
 #define XBK_E_DECOMPRESS -61
 
+/**
+ * A key is missing, or cannot be one.
+ */
+#define XBK_E_KEY -62
+
+/**
+ * Encrypted data cannot be decrypted: the key is wrong, or the data were changed.
+ */
+#define XBK_E_DECRYPT -63
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

@@ -55,6 +55,10 @@ pub enum ErrorKind {
     Unproven,
     /// A compressed layer cannot be decoded.
     Decompress,
+    /// A key is missing, or cannot be one.
+    Key,
+    /// Encrypted data cannot be decrypted: the key is wrong, or the data were changed.
+    Decrypt,
 }
 
 impl ErrorKind {
@@ -81,6 +85,8 @@ impl ErrorKind {
         Self::UnsafePath,
         Self::Unproven,
         Self::Decompress,
+        Self::Key,
+        Self::Decrypt,
     ];
 
     /// The pinned number of the kind: negative, never reused, in ranges of twenty
@@ -108,6 +114,8 @@ impl ErrorKind {
             Self::UnsafePath => -43,
             Self::Unproven => -44,
             Self::Decompress => -61,
+            Self::Key => -62,
+            Self::Decrypt => -63,
         }
     }
 

@@ -60,6 +60,10 @@ pub const XBK_E_UNSAFE_PATH: xbk_status = -43;
 pub const XBK_E_UNPROVEN: xbk_status = -44;
 /// A compressed layer cannot be decoded.
 pub const XBK_E_DECOMPRESS: xbk_status = -61;
+/// A key is missing, or cannot be one.
+pub const XBK_E_KEY: xbk_status = -62;
+/// Encrypted data cannot be decrypted: the key is wrong, or the data were changed.
+pub const XBK_E_DECRYPT: xbk_status = -63;
 
 /// Every status and its name.
 const NAMES: &[(xbk_status, &CStr)] = &[
@@ -88,6 +92,8 @@ const NAMES: &[(xbk_status, &CStr)] = &[
     (XBK_E_UNSAFE_PATH, c"XBK_E_UNSAFE_PATH"),
     (XBK_E_UNPROVEN, c"XBK_E_UNPROVEN"),
     (XBK_E_DECOMPRESS, c"XBK_E_DECOMPRESS"),
+    (XBK_E_KEY, c"XBK_E_KEY"),
+    (XBK_E_DECRYPT, c"XBK_E_DECRYPT"),
 ];
 
 /// The name of a status, such as "XBK_E_TRUNCATED".

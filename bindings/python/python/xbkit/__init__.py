@@ -21,9 +21,11 @@ from typing import Literal, overload
 from . import _xbkit
 from ._endpoints import Readable, ReadableInto, Sink, Source, Writable
 from ._errors import (
+    BadKeyError,
     CancelledError,
     ChecksumError,
     DecompressError,
+    DecryptError,
     ExistsError,
     FileChangedError,
     FormatError,
@@ -65,6 +67,7 @@ __all__ = [
     "CHUNK_SIZE",
     "MANIFEST_NAME",
     "MAX_SPOOL",
+    "BadKeyError",
     "CancelToken",
     "CancelledError",
     "ChecksumError",
@@ -73,6 +76,7 @@ __all__ = [
     "CreateReport",
     "Data",
     "DecompressError",
+    "DecryptError",
     "Dialect",
     "EntryWriter",
     "Event",

@@ -108,7 +108,15 @@ class UnprovenError(XbkitError):
 
 
 class DecompressError(XbkitError):
-    """A compressed layer around the stream cannot be decoded."""
+    """A compressed layer cannot be decoded."""
+
+
+class BadKeyError(XbkitError):
+    """A key is missing, or cannot be one."""
+
+
+class DecryptError(XbkitError):
+    """Encrypted data cannot be decrypted: the key is wrong, or the data were changed."""
 
 
 _BY_CODE: dict[int, type[XbkitError]] = {
@@ -133,6 +141,8 @@ _BY_CODE: dict[int, type[XbkitError]] = {
     -43: UnsafePathError,
     -44: UnprovenError,
     -61: DecompressError,
+    -62: BadKeyError,
+    -63: DecryptError,
 }
 
 
