@@ -79,7 +79,7 @@
 
 pub mod backup;
 pub mod cancel;
-mod codec;
+pub mod codec;
 pub mod create;
 pub mod error;
 pub mod event;
@@ -105,6 +105,7 @@ pub use extract::{Extract, ExtractReport};
 pub use format::member::{MemberId, MemberPath};
 pub use format::xbstream::{Dialect, Item};
 pub use inspect::{List, StreamReport, Verify};
+pub use io::coded::{DecodeReader, EncodeWriter};
 pub use io::sink::FdWriter;
 pub use io::source::FdReader;
 pub use stream::reader::StreamReader;

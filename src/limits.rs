@@ -63,6 +63,41 @@ pub const PARALLEL_RANGE: std::ops::RangeInclusive<usize> = 1..=256;
 /// default. A frame that needs more is refused, since the window is allocated by its header.
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 
+/// Largest block, in bytes, of a format whose blocks must be held in memory whole (qpress, LZ4,
+/// xbcrypt): 64 MiB. `--compress-chunk-size` and `--encrypt-chunk-size` are 64 KiB by default.
+/// Memory grows as a block's bytes come, never by its announced length.
+pub const CODEC_BLOCK: usize = 64 << 20;
+
+/// Smallest and largest block or chunk size of a codec that may be asked for, in bytes. XtraBackup
+/// takes 1 KiB at least.
+pub const CODEC_BLOCK_RANGE: std::ops::RangeInclusive<usize> = (1 << 10)..=CODEC_BLOCK;
+
+/// Plain bytes of a block, and bytes of an encrypted chunk, unless asked otherwise: XtraBackup's.
+pub const CODEC_BLOCK_DEFAULT: usize = 64 << 10;
+
+/// Zstandard levels that may be asked for. Those above 19 need more memory than readers expect.
+pub const ZSTD_LEVEL: std::ops::RangeInclusive<usize> = 1..=19;
+
+/// Gzip levels that may be asked for.
+pub const GZIP_LEVEL: std::ops::RangeInclusive<usize> = 1..=9;
+
+/// Most plain bytes for a stored byte of a member that is decoded, zeros aside.
+///
+/// A page of InnoDB holds its own number and checksum, so real tablespaces never come near:
+/// 16 KiB of which 16 bytes are its own are 1024:1. Zstandard can pack 32768:1, and two layers
+/// their product.
+pub const RATIO: u64 = 2000;
+
+/// Plain bytes that are not zero, up to which the ratio does not matter: 64 MiB.
+pub const RATIO_FREE: u64 = 64 << 20;
+
+/// Plain bytes that are compressed and encrypted at once: 1 MiB. A frame or gzip member for each
+/// costs them 25 bytes, and pieces on different threads become the same bytes as on one.
+pub const ENCODE_PIECE: usize = 1 << 20;
+
+/// Longest name of a file in a qpress archive, in bytes: longer than any file system takes.
+pub const QPRESS_NAME: usize = 4096;
+
 /// Most outer compression layers that are peeled off a stream (`.xbs.gz.zst` has two).
 pub const OUTER_LAYERS: usize = 4;
 
@@ -80,7 +115,7 @@ pub(crate) fn check_chunk_size(bytes: usize) -> crate::error::Result<()> {
     check_range("chunk size", bytes, &CHUNK_SIZE_RANGE)
 }
 
-fn check_range(
+pub(crate) fn check_range(
     what: &str,
     value: usize,
     range: &std::ops::RangeInclusive<usize>,

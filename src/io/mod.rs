@@ -1,5 +1,6 @@
 //! How bytes enter and leave: one source, one sink, both interruptible, and the job's pulse.
 
+pub(crate) mod coded;
 mod fd;
 pub(crate) mod layers;
 pub(crate) mod pulse;

@@ -11,6 +11,7 @@ pub(crate) mod dir;
 pub(crate) mod event_fd;
 pub(crate) mod fd;
 pub(crate) mod file;
+pub(crate) mod random;
 pub(crate) mod thread;
 
 use std::io;

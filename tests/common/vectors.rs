@@ -115,13 +115,23 @@ impl<'v> Vector<'v> {
         stream
     }
 
+    /// Another file of the vectors, such as a key.
+    #[expect(clippy::disallowed_methods, reason = "the test reads its vectors")]
+    pub(crate) fn beside(&self, file: &str) -> Vec<u8> {
+        std::fs::read(self.dir.join(file)).expect("the file can be read")
+    }
+
     /// What it holds.
     pub(crate) fn expected(&self) -> Vec<Expected<'v>> {
         let dir = self.dir;
         self.list("expect")
             .map(|entry| Expected {
                 dir,
-                path: unhex(entry["path_hex"].as_str().expect("a path")),
+                path: match (&entry["path_hex"], &entry["path"]) {
+                    (Value::String(hex), _) => unhex(hex),
+                    (_, Value::String(path)) => path.clone().into_bytes(),
+                    _ => Vec::new(),
+                },
                 size: entry["size"].as_u64().expect("a size"),
                 sha256: entry["sha256"].as_str().expect("a digest"),
                 recipe: entry["gen"].as_str(),

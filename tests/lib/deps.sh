@@ -10,7 +10,7 @@ packages_of() {
     demo) echo mariadb-server-core mariadb-client-core ;;
     test) echo mariadb-server-core mariadb-client-core \
         mariadb-backup \
-        gzip lz4 zstd \
+        gzip pigz lz4 zstd \
         tar libarchive-tools \
         openssh-server openssh-client netcat-openbsd pv openssl \
         g++ valgrind abigail-tools pkg-config cmake make \

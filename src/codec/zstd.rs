@@ -1,0 +1,111 @@
+//! Zstandard (RFC 8878), `.zst`: any number of frames, one after the other.
+
+use std::ops::Range;
+
+use zstd::stream::raw::{self, CParameter, DParameter, InBuffer, Operation, OutBuffer};
+
+use super::{Decoder, Encoder, Piece, cut, damaged};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+
+const NAME: &str = "zstd";
+
+/// Plain bytes given at once: a block of zstd's.
+const OUTPUT: usize = 128 << 10;
+
+/// Reads frames.
+pub(crate) struct ZstdDecoder {
+    inner: raw::Decoder<'static>,
+    plain: Box<[u8]>,
+    made: Range<usize>,
+    /// Stored bytes taken.
+    at: u64,
+    /// Between frames, behind the first.
+    ended: bool,
+    /// The decoder may hold more plain bytes than there was room for.
+    full: bool,
+}
+
+impl ZstdDecoder {
+    pub(crate) fn new() -> Result<Self> {
+        let failed = |error| Error::io(ErrorKind::Limit, "making a zstd decoder", error);
+        let mut inner = raw::Decoder::new().map_err(failed)?;
+        inner.set_parameter(DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG)).map_err(failed)?;
+        let plain = vec![0; OUTPUT].into_boxed_slice();
+        Ok(Self { inner, plain, made: 0..0, at: 0, ended: false, full: false })
+    }
+}
+
+impl Decoder for ZstdDecoder {
+    fn decode(&mut self, input: &mut &[u8]) -> Result<bool> {
+        self.made = 0..0;
+        while !input.is_empty() || self.full {
+            if self.ended {
+                self.inner.reinit().map_err(|error| damaged(NAME, self.at, error))?;
+                self.ended = false;
+            }
+            let mut source = InBuffer::around(input);
+            let mut target = OutBuffer::around(&mut self.plain[..]);
+            let left = self.inner.run(&mut source, &mut target);
+            let left = left.map_err(|error| damaged(NAME, self.at, error))?;
+            let (taken, made) = (source.pos(), target.pos());
+            *input = input.get(taken..).unwrap_or_default();
+            self.at += taken as u64;
+            self.ended = left == 0;
+            self.full = made == OUTPUT && !self.ended;
+            if made > 0 {
+                self.made = 0..made;
+                return Ok(true);
+            }
+            if taken == 0 && !self.ended {
+                // Nothing taken, nothing made: only with no room or no input.
+                self.full = false;
+                if !input.is_empty() {
+                    return Err(damaged(NAME, self.at, "the decoder makes no progress"));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn output(&self) -> &[u8] {
+        self.plain.get(self.made.clone()).unwrap_or_default()
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.ended { Ok(()) } else { Err(cut(NAME, self.at)) }
+    }
+}
+
+/// Writes a frame for each piece, with content size and checksum.
+pub(crate) struct ZstdEncoder {
+    inner: zstd::bulk::Compressor<'static>,
+}
+
+impl ZstdEncoder {
+    /// `level`: 1 to 22.
+    pub(crate) fn new(level: i32) -> Result<Self> {
+        let failed = |error| Error::io(ErrorKind::Limit, "making a zstd encoder", error);
+        let mut inner = zstd::bulk::Compressor::new(level).map_err(failed)?;
+        inner.set_parameter(CParameter::ChecksumFlag(true)).map_err(failed)?;
+        Ok(Self { inner })
+    }
+}
+
+impl Encoder for ZstdEncoder {
+    fn encode(&mut self, piece: &Piece<'_>, out: &mut Vec<u8>) -> Result<()> {
+        // An empty member is an empty frame; but no frame is made only to say that it ended.
+        if piece.bytes.is_empty() && piece.offset > 0 {
+            return Ok(());
+        }
+        let at = out.len();
+        out.resize(at + zstd::zstd_safe::compress_bound(piece.bytes.len()), 0);
+        let room = out.get_mut(at..).unwrap_or_default();
+        let made = self
+            .inner
+            .compress_to_buffer(piece.bytes, room)
+            .map_err(|error| Error::io(ErrorKind::Panic, "zstd cannot compress", error))?;
+        out.truncate(at + made);
+        Ok(())
+    }
+}
