@@ -92,7 +92,7 @@ mod tests {
             (b"0000008\0", None),
             (b"-000001\0", None),
             (b"00 0001\0", None),
-            (b"\0000001\0", None),
+            (b"\x00000001\0", None),
             (b"", Some(0)),
         ] {
             assert_eq!(parse(field), expected, "{}", field.escape_ascii());
