@@ -581,6 +581,41 @@ typedef int32_t (*xbk_read_fn)(void *user, void *buf, size_t len, size_t *got);
  */
 #define XBK_E_DECRYPT -63
 
+/**
+ * The server cannot be reached, or the connection to it broke.
+ */
+#define XBK_E_CONNECT -80
+
+/**
+ * The server refuses the login, or the account lacks a privilege.
+ */
+#define XBK_E_AUTH -81
+
+/**
+ * The server answers a statement with an error.
+ */
+#define XBK_E_QUERY -82
+
+/**
+ * The server did not grant a lock in time.
+ */
+#define XBK_E_LOCK_WAIT -83
+
+/**
+ * A page of a tablespace does not match its checksum, however often it is read.
+ */
+#define XBK_E_PAGE_CORRUPT -100
+
+/**
+ * The server wrote over redo that was not copied yet.
+ */
+#define XBK_E_REDO_OVERRUN -101
+
+/**
+ * The redo log is of a format that is not known, or makes no sense.
+ */
+#define XBK_E_REDO_FORMAT -102
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

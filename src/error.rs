@@ -59,6 +59,20 @@ pub enum ErrorKind {
     Key,
     /// Encrypted data cannot be decrypted: the key is wrong, or the data were changed.
     Decrypt,
+    /// The server cannot be reached, or the connection to it broke.
+    Connect,
+    /// The server refuses the login, or the account lacks a privilege.
+    Auth,
+    /// The server answers a statement with an error.
+    Query,
+    /// The server did not grant a lock in time.
+    LockWait,
+    /// A page of a tablespace does not match its checksum, however often it is read.
+    PageCorrupt,
+    /// The server wrote over redo that was not copied yet.
+    RedoOverrun,
+    /// The redo log is of a format that is not known, or makes no sense.
+    RedoFormat,
 }
 
 impl ErrorKind {
@@ -87,10 +101,17 @@ impl ErrorKind {
         Self::Decompress,
         Self::Key,
         Self::Decrypt,
+        Self::Connect,
+        Self::Auth,
+        Self::Query,
+        Self::LockWait,
+        Self::PageCorrupt,
+        Self::RedoOverrun,
+        Self::RedoFormat,
     ];
 
     /// The pinned number of the kind: negative, never reused, in ranges of twenty
-    /// (-1 caller, -20 input and output, -40 stream, -60 codec).
+    /// (-1 caller, -20 input and output, -40 stream, -60 codec, -80 server, -100 InnoDB).
     pub const fn code(self) -> i32 {
         match self {
             Self::Panic => -1,
@@ -116,6 +137,13 @@ impl ErrorKind {
             Self::Decompress => -61,
             Self::Key => -62,
             Self::Decrypt => -63,
+            Self::Connect => -80,
+            Self::Auth => -81,
+            Self::Query => -82,
+            Self::LockWait => -83,
+            Self::PageCorrupt => -100,
+            Self::RedoOverrun => -101,
+            Self::RedoFormat => -102,
         }
     }
 

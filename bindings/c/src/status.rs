@@ -64,6 +64,20 @@ pub const XBK_E_DECOMPRESS: xbk_status = -61;
 pub const XBK_E_KEY: xbk_status = -62;
 /// Encrypted data cannot be decrypted: the key is wrong, or the data were changed.
 pub const XBK_E_DECRYPT: xbk_status = -63;
+/// The server cannot be reached, or the connection to it broke.
+pub const XBK_E_CONNECT: xbk_status = -80;
+/// The server refuses the login, or the account lacks a privilege.
+pub const XBK_E_AUTH: xbk_status = -81;
+/// The server answers a statement with an error.
+pub const XBK_E_QUERY: xbk_status = -82;
+/// The server did not grant a lock in time.
+pub const XBK_E_LOCK_WAIT: xbk_status = -83;
+/// A page of a tablespace does not match its checksum, however often it is read.
+pub const XBK_E_PAGE_CORRUPT: xbk_status = -100;
+/// The server wrote over redo that was not copied yet.
+pub const XBK_E_REDO_OVERRUN: xbk_status = -101;
+/// The redo log is of a format that is not known, or makes no sense.
+pub const XBK_E_REDO_FORMAT: xbk_status = -102;
 
 /// Every status and its name.
 const NAMES: &[(xbk_status, &CStr)] = &[
@@ -94,6 +108,13 @@ const NAMES: &[(xbk_status, &CStr)] = &[
     (XBK_E_DECOMPRESS, c"XBK_E_DECOMPRESS"),
     (XBK_E_KEY, c"XBK_E_KEY"),
     (XBK_E_DECRYPT, c"XBK_E_DECRYPT"),
+    (XBK_E_CONNECT, c"XBK_E_CONNECT"),
+    (XBK_E_AUTH, c"XBK_E_AUTH"),
+    (XBK_E_QUERY, c"XBK_E_QUERY"),
+    (XBK_E_LOCK_WAIT, c"XBK_E_LOCK_WAIT"),
+    (XBK_E_PAGE_CORRUPT, c"XBK_E_PAGE_CORRUPT"),
+    (XBK_E_REDO_OVERRUN, c"XBK_E_REDO_OVERRUN"),
+    (XBK_E_REDO_FORMAT, c"XBK_E_REDO_FORMAT"),
 ];
 
 /// The name of a status, such as "XBK_E_TRUNCATED".

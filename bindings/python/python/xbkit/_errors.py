@@ -17,7 +17,8 @@ class XbkitError(Exception):
 
     code: int = 0
     """Pinned number of the kind of failure, the same in C and Rust: -1 to -19 the caller,
-    -20 to -39 input and output, -40 to -59 the stream, -60 to -79 codecs. Never reused."""
+    -20 to -39 input and output, -40 to -59 the stream, -60 to -79 codecs,
+    -80 to -99 the server, -100 to -119 InnoDB. Never reused."""
     path: str | None = None
     """The file or member concerned, decoded as ``os.fsdecode`` does."""
     stream_offset: int | None = None
@@ -119,6 +120,34 @@ class DecryptError(XbkitError):
     """Encrypted data cannot be decrypted: the key is wrong, or the data were changed."""
 
 
+class ConnectError(XbkitError):
+    """The server cannot be reached, or the connection to it broke."""
+
+
+class AuthError(XbkitError):
+    """The server refuses the login, or the account lacks a privilege."""
+
+
+class QueryError(XbkitError):
+    """The server answers a statement with an error."""
+
+
+class LockWaitError(XbkitError):
+    """The server did not grant a lock in time."""
+
+
+class PageCorruptError(XbkitError):
+    """A page of a tablespace does not match its checksum, however often it is read."""
+
+
+class RedoOverrunError(XbkitError):
+    """The server wrote over redo that was not copied yet."""
+
+
+class RedoFormatError(XbkitError):
+    """The redo log is of a format that is not known, or makes no sense."""
+
+
 _BY_CODE: dict[int, type[XbkitError]] = {
     -1: InternalError,
     -2: InvalidArgumentError,
@@ -143,6 +172,13 @@ _BY_CODE: dict[int, type[XbkitError]] = {
     -61: DecompressError,
     -62: BadKeyError,
     -63: DecryptError,
+    -80: ConnectError,
+    -81: AuthError,
+    -82: QueryError,
+    -83: LockWaitError,
+    -100: PageCorruptError,
+    -101: RedoOverrunError,
+    -102: RedoFormatError,
 }
 
 
