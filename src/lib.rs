@@ -93,6 +93,8 @@ pub mod manifest;
 pub mod options;
 pub mod pages;
 mod pipeline;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod stream;
 mod sys;
 
@@ -108,5 +110,7 @@ pub use inspect::{List, StreamReport, Verify};
 pub use io::coded::{DecodeReader, EncodeWriter};
 pub use io::sink::FdWriter;
 pub use io::source::FdReader;
+#[cfg(feature = "server")]
+pub use server::{Connect, Position, Secret, StageTimes};
 pub use stream::reader::StreamReader;
 pub use stream::writer::{EntryWriter, Format, StreamWriter};

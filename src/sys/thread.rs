@@ -19,6 +19,19 @@ pub(crate) fn spawn_worker<'scope, 'env, T: Send + 'scope>(
         .map_err(|error| Error::io(ErrorKind::Limit, "starting a worker thread", error))
 }
 
+/// Starts `body` on a thread that nobody waits for: it may be stuck in a call that does not return.
+#[cfg(feature = "server")]
+pub(crate) fn spawn_detached(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            block_signals();
+            body();
+        })
+        .map(drop)
+        .map_err(|error| Error::io(ErrorKind::Limit, "starting a thread", error))
+}
+
 fn block_signals() {
     // SAFETY: a zeroed sigset_t is a valid out-buffer for sigfillset; the old set is not wanted.
     unsafe {

@@ -1,0 +1,15 @@
+//! What is asked of a running server: connections, variables, locks, positions.
+//!
+//! The wire protocol is the `mysql` crate's; what is asked, and what the answers mean, is here.
+
+mod connect;
+mod session;
+mod stage;
+mod state;
+
+pub use connect::{Connect, Secret};
+pub(crate) use session::{Rows, Session};
+pub use stage::StageTimes;
+pub(crate) use stage::{Stage, Stages};
+pub use state::Position;
+pub(crate) use state::{Lsns, Variables, check_privileges, galera, lsns, position, slaves};

@@ -1,0 +1,190 @@
+//! What the server says of itself: variables, log positions, its place in replication.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::session::{Look, Rows, Session};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The server's global variables.
+pub(crate) struct Variables(HashMap<String, Vec<u8>>);
+
+impl Variables {
+    pub(crate) fn read(session: &mut Session, look: Look<'_>) -> Result<Self> {
+        let rows = session.run("SHOW GLOBAL VARIABLES", look)?;
+        Ok(Self(pairs(rows)))
+    }
+
+    /// A variable's bytes; nothing if the server does not have it.
+    pub(crate) fn bytes(&self, name: &str) -> &[u8] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The variables of a plugin, by name.
+    pub(crate) fn starting_with(&self, prefix: &str) -> Vec<(&str, &[u8])> {
+        let mut found: Vec<(&str, &[u8])> = self
+            .0
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(self.bytes(name)).into_owned()
+    }
+
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        matches!(self.bytes(name), b"ON" | b"1")
+    }
+}
+
+fn pairs(rows: Rows) -> HashMap<String, Vec<u8>> {
+    rows.rows
+        .into_iter()
+        .filter_map(|row| {
+            let mut fields = row.into_iter();
+            let name = String::from_utf8(fields.next()??).ok()?;
+            Some((name.to_ascii_lowercase(), fields.next()?.unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// Where InnoDB's log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lsns {
+    /// The end of the log, in the server's memory.
+    pub(crate) current: u64,
+    /// The end of what is in the file.
+    pub(crate) flushed: u64,
+    /// The newest checkpoint.
+    pub(crate) checkpoint: u64,
+}
+
+/// Asks where InnoDB's log is; anyone may.
+pub(crate) fn lsns(session: &mut Session, look: Look<'_>) -> Result<Lsns> {
+    let rows = session.run(
+        "SHOW GLOBAL STATUS WHERE Variable_name IN \
+         ('Innodb_lsn_current', 'Innodb_lsn_flushed', 'Innodb_lsn_last_checkpoint')",
+        look,
+    )?;
+    let status = pairs(rows);
+    let number = |name: &str| {
+        let text = status.get(name).and_then(|value| std::str::from_utf8(value).ok());
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("the server has no status {name}"))
+                .hint("hot backups need MariaDB 10.8 or later, with InnoDB")
+        })
+    };
+    Ok(Lsns {
+        current: number("innodb_lsn_current")?,
+        flushed: number("innodb_lsn_flushed")?,
+        checkpoint: number("innodb_lsn_last_checkpoint")?,
+    })
+}
+
+/// Asks for what the backup will need while it holds locks, and so finds out before it copies
+/// anything whether the account may.
+pub(crate) fn check_privileges(
+    session: &mut Session,
+    log_bin: bool,
+    slave_info: bool,
+    look: Look<'_>,
+) -> Result<()> {
+    let mut probe = |statement: &str, grant: &str| {
+        session.run(statement, look).map(drop).map_err(|error| match error.kind() {
+            ErrorKind::Auth => {
+                let message = format!("the account lacks the privilege {grant}");
+                let who = "the account of the backup";
+                Error::new(ErrorKind::Auth, message).hint(format!("GRANT {grant} ON *.* TO {who}"))
+            }
+            _ => error,
+        })
+    };
+    probe("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS", "RELOAD")?;
+    if log_bin {
+        probe("SHOW MASTER STATUS", "BINLOG MONITOR")?;
+    }
+    if slave_info {
+        probe("SHOW ALL SLAVES STATUS", "SLAVE MONITOR")?;
+    }
+    Ok(())
+}
+
+/// The place in the binary log that a backup holds everything before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Position {
+    /// The binary log.
+    pub file: String,
+    /// The offset in it, in bytes.
+    pub offset: u64,
+    /// `@@gtid_binlog_pos`; may be empty.
+    pub gtid: String,
+}
+
+/// Asks for the place in the binary log; `None` if there is none.
+pub(crate) fn position(session: &mut Session, look: Look<'_>) -> Result<Option<Position>> {
+    let rows = session.run("SHOW MASTER STATUS", look)?;
+    let Some(file) = rows.first(0) else { return Ok(None) };
+    let offset = rows.first(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let gtid = session.run("SELECT @@GLOBAL.gtid_binlog_pos", look)?.first(0).unwrap_or_default();
+    Ok(Some(Position { file, offset, gtid }))
+}
+
+/// Statements that make the restored server a replica of what this one is a replica of; empty if
+/// it is none.
+pub(crate) fn slaves(session: &mut Session, look: Look<'_>) -> Result<String> {
+    let rows = session.run("SHOW ALL SLAVES STATUS", look)?;
+    let gtid = session.run("SELECT @@GLOBAL.gtid_slave_pos", look)?.first(0).unwrap_or_default();
+    let mut statements = String::new();
+    let uses_gtid =
+        |row| rows.text(row, "Using_Gtid").is_some_and(|using| !using.eq_ignore_ascii_case("no"));
+    if (0..rows.rows.len()).any(uses_gtid) {
+        let _ = writeln!(statements, "SET GLOBAL gtid_slave_pos = '{}';", quoted(&gtid));
+    }
+    for row in 0..rows.rows.len() {
+        let name = rows.text(row, "Connection_name").unwrap_or_default();
+        let name = if name.is_empty() { String::new() } else { format!("'{}' ", quoted(&name)) };
+        let change = if uses_gtid(row) {
+            format!("CHANGE MASTER {name}TO master_use_gtid = slave_pos;\n")
+        } else {
+            let file = rows.text(row, "Relay_Master_Log_File").unwrap_or_default();
+            let offset = rows.text(row, "Exec_Master_Log_Pos").unwrap_or_default();
+            let file = quoted(&file);
+            format!("CHANGE MASTER {name}TO MASTER_LOG_FILE='{file}', MASTER_LOG_POS={offset};\n")
+        };
+        statements.push_str(&change);
+    }
+    Ok(statements)
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "''")
+}
+
+/// `uuid:seqno domain` of a node of a Galera cluster; `None` if it is none.
+pub(crate) fn galera(
+    session: &mut Session,
+    variables: &Variables,
+    look: Look<'_>,
+) -> Result<Option<String>> {
+    let rows = session.run(
+        "SHOW GLOBAL STATUS WHERE Variable_name IN \
+         ('wsrep_local_state_uuid', 'wsrep_last_committed')",
+        look,
+    )?;
+    let status = pairs(rows);
+    let get =
+        |name: &str| status.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
+    let (Some(uuid), Some(seqno)) = (get("wsrep_local_state_uuid"), get("wsrep_last_committed"))
+    else {
+        return Ok(None);
+    };
+    if uuid.is_empty() || !variables.is_on("wsrep_on") {
+        return Ok(None);
+    }
+    Ok(Some(format!("{uuid}:{seqno} {}\n", variables.text("wsrep_gtid_domain_id"))))
+}
