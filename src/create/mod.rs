@@ -1,5 +1,7 @@
 //! Streaming files: read in parallel, written as one stream from the calling thread.
 
+#[cfg(feature = "server")]
+pub(crate) mod feed;
 pub(crate) mod packer;
 pub(crate) mod run;
 

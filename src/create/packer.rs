@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::ChangedFiles;
 use super::StreamOptions;
+#[cfg(feature = "server")]
+use super::feed::Origin;
 use super::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::member::MemberPath;
@@ -122,6 +124,8 @@ impl<'o, O: Outlet> Packer<'o, O> {
     pub(super) fn pack(&mut self, task: &Task) -> Result<()> {
         match &task.content {
             Content::File { path, .. } => self.pack_file(&task.member, path),
+            #[cfg(feature = "server")]
+            Content::Origin(origin) => self.pack_origin(&task.member, origin.0.as_ref()),
             Content::Bytes(bytes) => {
                 let size = bytes.len() as u64;
                 self.reserve(&task.member, size)?;
@@ -138,6 +142,36 @@ impl<'o, O: Outlet> Packer<'o, O> {
     /// Ships what is left.
     pub(super) fn finish(mut self) -> Result<()> {
         self.ship()
+    }
+
+    /// Ships what there is so far.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no task is waited for"))]
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.ship()
+    }
+
+    #[cfg(feature = "server")]
+    fn pack_origin(&mut self, member: &MemberPath, origin: &dyn Origin) -> Result<()> {
+        let Some(mut reading) = origin.open()? else { return Ok(()) };
+        let size = reading.size();
+        self.reserve(member, size)?;
+        let mut offset = 0;
+        while offset < size {
+            let left = size - offset;
+            self.reserve(member, left)?;
+            let mut short = false;
+            let read = self.pack_chunk(member, offset, |room| {
+                let want = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
+                let read = reading.read(room.get_mut(..want).unwrap_or_default(), offset)?;
+                short = read < want;
+                Ok(read)
+            })?;
+            offset += read as u64;
+            if short {
+                break;
+            }
+        }
+        self.end(member, offset)
     }
 
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {

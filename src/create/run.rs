@@ -1,11 +1,14 @@
 //! The story of a job that streams files.
 
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+#[cfg(feature = "server")]
+use super::feed::TaskFeed;
 use super::packer::{Outlet, Packer, Parcel, changed_warning, frames_len};
 use super::{CreateReport, StreamOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,6 +37,76 @@ pub(crate) enum Content {
     File { path: PathBuf, facts: Option<Fingerprint> },
     /// Here; at most a chunk.
     Bytes(Vec<u8>),
+    /// Somewhere else.
+    #[cfg(feature = "server")]
+    Origin(FromOrigin),
+}
+
+/// An origin, which is equal to itself alone.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug)]
+pub(crate) struct FromOrigin(pub(super) std::sync::Arc<dyn super::feed::Origin>);
+
+#[cfg(feature = "server")]
+impl PartialEq for FromOrigin {
+    fn eq(&self, other: &Self) -> bool {
+        std::sync::Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[cfg(feature = "server")]
+impl Eq for FromOrigin {}
+
+#[cfg(feature = "server")]
+impl Task {
+    /// A member whose bytes come from `origin`.
+    pub(crate) fn from_origin(
+        member: MemberPath,
+        origin: impl super::feed::Origin + 'static,
+    ) -> Self {
+        Self { member, content: Content::Origin(FromOrigin(std::sync::Arc::new(origin))) }
+    }
+}
+
+/// Where readers find their tasks.
+pub(crate) trait Tasks: Sync {
+    /// The next task, which nobody else gets. Calls `idle` before it waits for one.
+    fn next(&self, idle: &mut dyn FnMut() -> Result<()>) -> Result<Option<Taken<'_>>>;
+
+    /// Ends waits for a task.
+    fn stop(&self) {}
+}
+
+/// A task that a reader took.
+pub(crate) enum Taken<'t> {
+    Planned(&'t Task),
+    #[cfg(feature = "server")]
+    Fed(Box<Task>),
+}
+
+impl Deref for Taken<'_> {
+    type Target = Task;
+
+    fn deref(&self) -> &Task {
+        match self {
+            Self::Planned(task) => task,
+            #[cfg(feature = "server")]
+            Self::Fed(task) => task,
+        }
+    }
+}
+
+/// Tasks that are all known.
+struct Planned<'t> {
+    tasks: &'t [Task],
+    next: AtomicUsize,
+}
+
+impl Tasks for Planned<'_> {
+    fn next(&self, _: &mut dyn FnMut() -> Result<()>) -> Result<Option<Taken<'_>>> {
+        let task = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed));
+        Ok(task.map(Taken::Planned))
+    }
 }
 
 /// Streams all tasks into `sink`. Before the last one it asks `check` whether what was read is
@@ -56,7 +129,8 @@ pub(crate) fn stream(
     if options.parallel == 1 {
         on_this_thread(first, options, &mut pump)?;
     } else {
-        on_workers(first, options, &mut pump)?;
+        let tasks = Planned { tasks: first, next: AtomicUsize::new(0) };
+        on_workers(&tasks, options, &mut pump, None)?;
     }
     check()?;
     on_this_thread(last, options, &mut pump)?;
@@ -65,6 +139,38 @@ pub(crate) fn stream(
     pump.report.stream_bytes = pulse.progress().stream_bytes;
     pulse.last_progress()?;
     Ok(pump.report)
+}
+
+/// Streams the tasks that `conduct` feeds, which runs on a thread of its own, and gives what it
+/// gave.
+#[cfg(feature = "server")]
+pub(crate) fn stream_fed<T: Send>(
+    options: &StreamOptions,
+    sink: Sink<'_>,
+    pulse: &Pulse<'_>,
+    conduct: impl FnOnce(&TaskFeed) -> Result<T> + Send,
+) -> Result<(CreateReport, T)> {
+    options.check()?;
+    let manifest = options.manifest.then(ManifestWriter::new);
+    let mut pump = Pump { sink, pulse, manifest, report: CreateReport::default() };
+    let feed = TaskFeed::new(options.parallel, pulse.helpers());
+    let given = Mutex::new(None);
+    let conductor = |shared: &Shared<'_>| match catch_unwind(AssertUnwindSafe(|| conduct(&feed))) {
+        Ok(Ok(value)) => {
+            *given.lock() = Some(value);
+            feed.close();
+        }
+        Ok(Err(error)) => shared.fail(error),
+        Err(panic) => shared.fail(Error::from_panic(&*panic)),
+    };
+    on_workers(&feed, options, &mut pump, Some(Box::new(conductor)))?;
+    let value = given.into_inner().ok_or_else(stopped)?;
+    pump.end(options)?;
+    pump.sink.flush()?;
+    pulse.hear()?;
+    pump.report.stream_bytes = pulse.progress().stream_bytes;
+    pulse.last_progress()?;
+    Ok((pump.report, value))
 }
 
 fn on_this_thread(
@@ -83,8 +189,7 @@ fn check_names(tasks: &[Task], manifest: bool) -> Result<()> {
     for task in tasks {
         let name = task.member.as_bytes();
         if members.is_closed(name) {
-            let message = "two files would have this name in the stream";
-            return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(&task.member));
+            return Err(name_taken(&task.member));
         }
         members.note_closed(name);
     }
@@ -97,6 +202,11 @@ fn check_names(tasks: &[Task], manifest: bool) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn name_taken(member: &MemberPath) -> Error {
+    let message = "two files would have this name in the stream";
+    Error::new(ErrorKind::InvalidArgument, message).at_path(member)
+}
+
 /// The stream's length, if all sizes are known and no file has holes that are left out.
 fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
     let mut manifest = options.manifest.then(ManifestWriter::new);
@@ -106,6 +216,8 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
         let size = match &task.content {
             Content::File { facts, .. } => facts.as_ref()?.size,
             Content::Bytes(bytes) => bytes.len() as u64,
+            #[cfg(feature = "server")]
+            Content::Origin(_) => return None,
         };
         frames += frames_len(&task.member, size, options.chunk_size);
         payload += size;
@@ -170,8 +282,7 @@ impl Outlet for Pump<'_, '_, '_> {
 
 /// What readers and the calling thread share.
 struct Shared<'t> {
-    tasks: &'t [Task],
-    next: AtomicUsize,
+    tasks: &'t dyn Tasks,
     full: Queue<Parcel>,
     empty: Queue<Box<[u8]>>,
     error: Mutex<Option<Error>>,
@@ -183,6 +294,13 @@ impl Shared<'_> {
     fn stop(&self) {
         self.full.close();
         self.empty.close();
+        self.tasks.stop();
+    }
+
+    /// Ends the job by an error; the first one counts.
+    fn fail(&self, error: Error) {
+        self.error.lock().get_or_insert(error);
+        self.stop();
     }
 }
 
@@ -205,11 +323,18 @@ impl Outlet for ToPump<'_, '_> {
     }
 }
 
-fn on_workers(tasks: &[Task], options: &StreamOptions, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
+/// What feeds the readers, beside them.
+type Conductor<'c> = Box<dyn FnOnce(&Shared<'_>) + Send + 'c>;
+
+fn on_workers(
+    tasks: &dyn Tasks,
+    options: &StreamOptions,
+    pump: &mut Pump<'_, '_, '_>,
+    conductor: Option<Conductor<'_>>,
+) -> Result<()> {
     let buffers = 2 * options.parallel + 2;
     let shared = Shared {
         tasks,
-        next: AtomicUsize::new(0),
         full: Queue::new(buffers),
         empty: Queue::new(buffers),
         error: Mutex::new(None),
@@ -226,6 +351,13 @@ fn on_workers(tasks: &[Task], options: &StreamOptions, pump: &mut Pump<'_, '_, '
                 let shared = &shared;
                 spawn_worker(scope, &format!("xbkit-read-{number}"), move || read(shared, options))
                     .map(drop)
+            })
+            .and_then(|()| match conductor {
+                Some(body) => {
+                    let shared = &shared;
+                    spawn_worker(scope, "xbkit-conduct", move || body(shared)).map(drop)
+                }
+                None => Ok(()),
             })
             .and_then(|()| drain(&shared, pump))
     })
@@ -253,15 +385,14 @@ fn read(shared: &Shared<'_>, options: &StreamOptions) {
     let pack_all = || {
         let mut outlet = ToPump(shared);
         let mut packer = Packer::new(options, &mut outlet, Parcel::new(options.chunk_size));
-        while let Some(task) = shared.tasks.get(shared.next.fetch_add(1, Ordering::Relaxed)) {
-            packer.pack(task)?;
+        while let Some(task) = shared.tasks.next(&mut || packer.flush())? {
+            packer.pack(&task)?;
         }
         packer.finish()
     };
     let result = catch_unwind(AssertUnwindSafe(pack_all));
     if let Err(error) = result.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
-        shared.error.lock().get_or_insert(error);
-        shared.stop();
+        shared.fail(error);
     }
     if shared.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
         shared.full.close();
@@ -269,6 +400,6 @@ fn read(shared: &Shared<'_>, options: &StreamOptions) {
 }
 
 /// What a reader meets after the job ended otherwise; the reason is reported there.
-fn stopped() -> Error {
+pub(super) fn stopped() -> Error {
     Error::new(ErrorKind::Cancelled, "the job ended")
 }

@@ -80,6 +80,9 @@ pub(crate) struct Helpers {
     error: Mutex<Option<Error>>,
     /// Members that are finished, not yet reported.
     members: Mutex<Vec<(MemberPath, u64)>>,
+    /// What to tell, not yet told.
+    #[cfg(feature = "server")]
+    logs: Mutex<Vec<(Level, String)>>,
 }
 
 impl Helpers {
@@ -93,6 +96,11 @@ impl Helpers {
 
     pub(crate) fn member(&self, path: MemberPath, size: u64) {
         self.members.lock().push((path, size));
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn log(&self, level: Level, message: String) {
+        self.logs.lock().push((level, message));
     }
 }
 
@@ -131,6 +139,13 @@ impl<'a> Pulse<'a> {
     pub(crate) fn hear(&self) -> Result<()> {
         if let Some(error) = self.helpers.error.lock().take() {
             return Err(error);
+        }
+        #[cfg(feature = "server")]
+        {
+            let logs = std::mem::take(&mut *self.helpers.logs.lock());
+            for (level, message) in logs {
+                self.send(&Event::Log { level, message: &message })?;
+            }
         }
         let members = std::mem::take(&mut *self.helpers.members.lock());
         members.iter().try_for_each(|(path, size)| self.member(path.as_path(), *size))

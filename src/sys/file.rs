@@ -175,3 +175,67 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+/// A file without a name in `dir`, readable and writable, gone when it is closed.
+#[cfg(feature = "server")]
+pub(crate) fn nameless(dir: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.read(true).write(true).mode(0o600);
+    match options.clone().custom_flags(libc::O_TMPFILE).open(dir) {
+        // The file system does not know such files (NFS), or the kernel does not.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)
+            ) =>
+        {
+            use std::sync::atomic::AtomicU32;
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let path = dir.join(format!(".xbkit-spool-{}-{number}", std::process::id()));
+            let file = options.create_new(true).custom_flags(libc::O_NOFOLLOW).open(&path)?;
+            std::fs::remove_file(&path)?;
+            Ok(file)
+        }
+        result => result,
+    }
+}
+
+/// Bytes that an unprivileged user may still write to the file system behind `fd`.
+#[cfg(feature = "server")]
+pub(crate) fn free_space(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    // SAFETY: an all-zero `statvfs` is a valid value of a plain C struct.
+    let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `stat` is writable.
+    cvt(unsafe { libc::fstatvfs(fd.as_raw_fd(), &raw mut stat) })?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Whether an open file still has a name.
+#[cfg(feature = "server")]
+pub(crate) fn has_name(file: &File) -> io::Result<bool> {
+    Ok(stat(file.as_fd())?.st_nlink != 0)
+}
+
+/// Opens a file for reads that bypass the page cache; `None` where the file system cannot.
+#[cfg(feature = "server")]
+pub(crate) fn open_direct(path: &Path) -> io::Result<Option<File>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = libc::O_DIRECT | libc::O_NONBLOCK | libc::O_NOCTTY;
+    match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Forgets what the page cache holds of a stretch of a file.
+#[cfg(feature = "server")]
+pub(crate) fn dont_need(file: &File, offset: u64, len: u64) {
+    let (Ok(offset), Ok(len)) = (libc::off_t::try_from(offset), libc::off_t::try_from(len)) else {
+        return;
+    };
+    // SAFETY: no pointers are passed. Advice may be ignored.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), offset, len, libc::POSIX_FADV_DONTNEED) };
+}
