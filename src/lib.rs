@@ -104,6 +104,7 @@ pub use create::{ChangedFiles, Create, CreateReport};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
 pub use extract::{Extract, ExtractReport};
+pub use format::any::Format;
 pub use format::member::{MemberId, MemberPath};
 pub use format::xbstream::{Dialect, Item};
 pub use inspect::{List, StreamReport, Verify};
@@ -113,4 +114,4 @@ pub use io::source::FdReader;
 #[cfg(feature = "server")]
 pub use server::{Connect, Position, Secret, StageTimes};
 pub use stream::reader::StreamReader;
-pub use stream::writer::{EntryWriter, Format, StreamWriter};
+pub use stream::writer::{EntryWriter, StreamWriter};

@@ -17,6 +17,7 @@ use crate::create::run::stream;
 use crate::create::{CreateReport, StreamOptions};
 use crate::error::Result;
 use crate::event::Observer;
+use crate::format::any::Format;
 use crate::format::xbstream::Dialect;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
@@ -86,7 +87,13 @@ impl Backup {
         self
     }
 
-    /// Reads on so many threads, 1 to 256.
+    /// The stream's format.
+    pub fn format(mut self, format: Format) -> Self {
+        self.options.format = format;
+        self
+    }
+
+    /// Reads on so many threads, 1 to 256; for a tar archive they only read ahead.
     pub fn parallel(mut self, threads: usize) -> Self {
         self.options.parallel = threads;
         self

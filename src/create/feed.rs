@@ -39,6 +39,8 @@ pub(crate) struct TaskFeed {
 struct State {
     tasks: VecDeque<Task>,
     names: Members,
+    /// Tasks that readers took.
+    taken: usize,
     /// No more tasks will come.
     closed: bool,
     /// The job ended otherwise.
@@ -105,7 +107,7 @@ impl TaskFeed {
 }
 
 impl Tasks for TaskFeed {
-    fn next(&self, idle: &mut dyn FnMut() -> Result<()>) -> Result<Option<Taken<'_>>> {
+    fn next(&self, idle: &mut dyn FnMut() -> Result<()>) -> Result<Option<(usize, Taken<'_>)>> {
         let mut handed_over = false;
         let mut state = self.state.lock();
         loop {
@@ -113,7 +115,9 @@ impl Tasks for TaskFeed {
                 return Err(stopped());
             }
             if let Some(task) = state.tasks.pop_front() {
-                return Ok(Some(Taken::Fed(Box::new(task))));
+                let number = state.taken;
+                state.taken += 1;
+                return Ok(Some((number, Taken::Fed(Box::new(task)))));
             }
             if state.closed {
                 return Ok(None);

@@ -4,6 +4,7 @@
 pub(crate) mod feed;
 pub(crate) mod packer;
 pub(crate) mod run;
+mod tar;
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
+use crate::format::any::Format;
 use crate::format::member::MemberPath;
 use crate::format::xbstream::Dialect;
 use crate::io::pulse::Pulse;
@@ -32,6 +34,7 @@ pub enum ChangedFiles {
 /// How a stream of files is made; shared by all jobs that make one.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamOptions {
+    pub(crate) format: Format,
     pub(crate) parallel: usize,
     pub(crate) chunk_size: usize,
     pub(crate) dialect: Dialect,
@@ -43,6 +46,7 @@ pub(crate) struct StreamOptions {
 impl Default for StreamOptions {
     fn default() -> Self {
         Self {
+            format: Format::Xbstream,
             parallel: 1,
             chunk_size: limits::CHUNK_SIZE,
             dialect: Dialect::Common,
@@ -56,7 +60,12 @@ impl Default for StreamOptions {
 impl StreamOptions {
     pub(crate) fn check(&self) -> Result<()> {
         limits::check_parallel(self.parallel)?;
-        limits::check_chunk_size(self.chunk_size)
+        limits::check_chunk_size(self.chunk_size)?;
+        if self.format == Format::Tar && self.dialect != Dialect::Common {
+            let message = "only an xbstream has dialects, and the format is tar";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        Ok(())
     }
 }
 
@@ -107,7 +116,14 @@ impl Create {
         self
     }
 
-    /// Reads on so many threads, 1 to 256. Each file belongs to one, so members interleave.
+    /// The stream's format.
+    pub fn format(mut self, format: Format) -> Self {
+        self.options.format = format;
+        self
+    }
+
+    /// Reads on so many threads, 1 to 256. Each file belongs to one, so members interleave; in a tar
+    /// archive they stand one behind the other, and threads only read ahead.
     pub fn parallel(mut self, threads: usize) -> Self {
         self.options.parallel = threads;
         self

@@ -12,7 +12,9 @@ use super::StreamOptions;
 use super::feed::Origin;
 use super::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result, escape_path};
+use crate::format::any::Format;
 use crate::format::member::MemberPath;
+use crate::format::tar;
 use crate::format::xbstream::{
     Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header, crc32,
     payload_header_len, put_payload_header,
@@ -20,8 +22,9 @@ use crate::format::xbstream::{
 use crate::limits;
 use crate::sys::file::{self, Extent, FileFacts};
 
-/// Room in a parcel beyond one chunk's payload: the longest headers of a payload and an end chunk.
-const HEADERS: usize = 4096;
+/// Room in a parcel beyond one chunk's payload: the longest headers of a payload and an end chunk,
+/// or of a member of a tar archive.
+const HEADERS: usize = 8192;
 
 /// Most runs in a sparse chunk of ours, so that its header fits into [`HEADERS`].
 const MAX_RUNS: usize = 128;
@@ -122,6 +125,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
 
     /// Packs a whole member.
     pub(super) fn pack(&mut self, task: &Task) -> Result<()> {
+        if self.options.format == Format::Tar {
+            return self.pack_tar(task);
+        }
         match &task.content {
             Content::File { path, .. } => self.pack_file(&task.member, path),
             #[cfg(feature = "server")]
@@ -145,7 +151,6 @@ impl<'o, O: Outlet> Packer<'o, O> {
     }
 
     /// Ships what there is so far.
-    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "no task is waited for"))]
     pub(super) fn flush(&mut self) -> Result<()> {
         self.ship()
     }
@@ -172,6 +177,43 @@ impl<'o, O: Outlet> Packer<'o, O> {
             }
         }
         self.end(member, offset)
+    }
+
+    pub(super) fn outlet(&mut self) -> &mut O {
+        self.outlet
+    }
+
+    pub(super) fn chunk_size(&self) -> usize {
+        self.options.chunk_size
+    }
+
+    /// Makes sure that the parcel takes so many bytes.
+    pub(super) fn make_room(&mut self, len: usize) -> Result<()> {
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        if parcel.free().len() < len { self.ship() } else { Ok(()) }
+    }
+
+    pub(super) fn append_frame(&mut self, bytes: &[u8]) -> Result<()> {
+        self.parcel.as_mut().ok_or_else(no_room)?.append_frame(bytes)
+    }
+
+    /// Packs up to `most` bytes of payload that `read` puts into the room it gets.
+    pub(super) fn pack_bytes(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> Result<usize> {
+        let limit = most.min(self.options.chunk_size);
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        let room = parcel.free();
+        let limit = limit.min(room.len());
+        let room = room.get_mut(..limit).unwrap_or_default();
+        let len = read(room)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(room.get(..len).unwrap_or_default());
+        }
+        parcel.filled += len;
+        Ok(len)
     }
 
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
@@ -282,7 +324,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
         Ok(offset)
     }
 
-    fn check_unchanged(
+    pub(super) fn check_unchanged(
         &mut self,
         path: &Path,
         before: &FileFacts,
@@ -316,8 +358,12 @@ impl<'o, O: Outlet> Packer<'o, O> {
         if self.parcel.as_mut().ok_or_else(no_room)?.free().len() < chunk.len() {
             self.ship()?;
         }
+        self.append_frame(&chunk)?;
+        self.note_ended(member, size)
+    }
+
+    pub(super) fn note_ended(&mut self, member: &MemberPath, size: u64) -> Result<()> {
         let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
-        parcel.append_frame(&chunk)?;
         let hash = self.hasher.as_mut().map(|hasher| {
             let hash = hasher.finalize();
             hasher.reset();
@@ -382,13 +428,13 @@ fn read_sparse(
 }
 
 /// A file being read. Its errors name it; those of the sink do not.
-struct SourceFile<'p> {
+pub(super) struct SourceFile<'p> {
     file: File,
     path: &'p Path,
 }
 
 impl<'p> SourceFile<'p> {
-    fn open(path: &'p Path) -> Result<(Self, FileFacts)> {
+    pub(super) fn open(path: &'p Path) -> Result<(Self, FileFacts)> {
         let file = file::open_read(path).map_err(|error| {
             Error::io(ErrorKind::Source, "opening the file", error).at_path(path)
         })?;
@@ -401,8 +447,12 @@ impl<'p> SourceFile<'p> {
         Err(Error::new(ErrorKind::Unsupported, message).at_path(path))
     }
 
-    fn facts(&self) -> Result<FileFacts> {
+    pub(super) fn facts(&self) -> Result<FileFacts> {
         file::facts(&self.file).map_err(|error| self.error("looking at the file", error))
+    }
+
+    pub(super) fn advise_sequential(&self) {
+        file::advise_sequential(&self.file);
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Extent>> {
@@ -411,7 +461,7 @@ impl<'p> SourceFile<'p> {
     }
 
     /// Reads until the room is full or the file ends.
-    fn read(&self, room: &mut [u8], offset: u64) -> Result<usize> {
+    pub(super) fn read(&self, room: &mut [u8], offset: u64) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
             let at = offset + filled as u64;
@@ -430,7 +480,7 @@ impl<'p> SourceFile<'p> {
     }
 }
 
-fn no_room() -> Error {
+pub(super) fn no_room() -> Error {
     Error::new(ErrorKind::Panic, "a chunk did not fit its buffer: this is a bug in xbkit")
 }
 
@@ -440,11 +490,17 @@ pub(super) fn changed_warning(path: &Path) -> String {
 }
 
 /// Bytes that a member of `size` bytes takes in a stream without holes, beside its payload.
-pub(super) fn frames_len(member: &MemberPath, size: u64, chunk_size: usize) -> u64 {
+pub(super) fn frames_len(member: &MemberPath, size: u64, options: &StreamOptions) -> u64 {
     let path = member.as_bytes();
+    if options.format == Format::Tar {
+        return tar::member_len(path, size) - size;
+    }
+    let chunk_size = options.chunk_size;
     let chunks = size.div_ceil(chunk_size as u64);
     chunks * payload_header_len(path) as u64 + (HEADER_LEN + path.len()) as u64
 }
 
 // The headers of a sparse chunk with the longest path, and of the end chunk behind it.
+// And records with the longest path and a size, a header, and what fills up the last block.
+const _: () = assert!(HEADERS >= 3 * tar::BLOCK + limits::TAR_PATH + 64 + 2 * tar::BLOCK);
 const _: () = assert!(HEADERS >= 2 * (HEADER_LEN + limits::XBSTREAM_PATH) + 24 + MAX_RUNS * 8);

@@ -10,10 +10,13 @@ use parking_lot::Mutex;
 #[cfg(feature = "server")]
 use super::feed::TaskFeed;
 use super::packer::{Outlet, Packer, Parcel, changed_warning, frames_len};
+use super::tar::Turnstile;
 use super::{CreateReport, StreamOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::any::Format;
 use crate::format::framing::FramingDigest;
 use crate::format::member::MemberPath;
+use crate::format::tar;
 use crate::format::xbstream::{Members, manifest_chunks};
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
@@ -70,8 +73,9 @@ impl Task {
 
 /// Where readers find their tasks.
 pub(crate) trait Tasks: Sync {
-    /// The next task, which nobody else gets. Calls `idle` before it waits for one.
-    fn next(&self, idle: &mut dyn FnMut() -> Result<()>) -> Result<Option<Taken<'_>>>;
+    /// The next task, which nobody else gets, and its number, counted from 0. Calls `idle` before
+    /// it waits for one.
+    fn next(&self, idle: &mut dyn FnMut() -> Result<()>) -> Result<Option<(usize, Taken<'_>)>>;
 
     /// Ends waits for a task.
     fn stop(&self) {}
@@ -103,9 +107,9 @@ struct Planned<'t> {
 }
 
 impl Tasks for Planned<'_> {
-    fn next(&self, _: &mut dyn FnMut() -> Result<()>) -> Result<Option<Taken<'_>>> {
-        let task = self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed));
-        Ok(task.map(Taken::Planned))
+    fn next(&self, _: &mut dyn FnMut() -> Result<()>) -> Result<Option<(usize, Taken<'_>)>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Ok(self.tasks.get(number).map(|task| (number, Taken::Planned(task))))
     }
 }
 
@@ -124,7 +128,9 @@ pub(crate) fn stream(
         pulse.set_total(total);
     }
     let manifest = options.manifest.then(ManifestWriter::new);
-    let mut pump = Pump { sink, pulse, manifest, report: CreateReport::default() };
+    let mut pump =
+        Pump { sink, pulse, format: options.format, manifest, report: CreateReport::default() };
+    pump.begin()?;
     let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
     if options.parallel == 1 {
         on_this_thread(first, options, &mut pump)?;
@@ -152,7 +158,9 @@ pub(crate) fn stream_fed<T: Send>(
 ) -> Result<(CreateReport, T)> {
     options.check()?;
     let manifest = options.manifest.then(ManifestWriter::new);
-    let mut pump = Pump { sink, pulse, manifest, report: CreateReport::default() };
+    let mut pump =
+        Pump { sink, pulse, format: options.format, manifest, report: CreateReport::default() };
+    pump.begin()?;
     let feed = TaskFeed::new(options.parallel, pulse.helpers());
     let given = Mutex::new(None);
     let conductor = |shared: &Shared<'_>| match catch_unwind(AssertUnwindSafe(|| conduct(&feed))) {
@@ -219,31 +227,47 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
             #[cfg(feature = "server")]
             Content::Origin(_) => return None,
         };
-        frames += frames_len(&task.member, size, options.chunk_size);
+        frames += frames_len(&task.member, size, options);
         payload += size;
         if let Some(manifest) = &mut manifest {
             let path = task.member.clone();
             manifest.member(&Ended { path, size, plain_size: None, hash });
         }
     }
-    let Some(manifest) = manifest else { return Some(frames + payload) };
+    let is_tar = options.format == Format::Tar;
+    let ends = if is_tar { tar::END.len() as u64 } else { 0 };
+    let Some(manifest) = manifest else { return Some(frames + payload + ends) };
     let text = manifest.finish_with(&FramingDigest { bytes: frames, hash }).len() as u64;
     let path = MemberPath::new(MANIFEST_NAME.as_bytes()).ok()?;
-    Some(frames + payload + text + frames_len(&path, text, options.chunk_size))
+    // What announces a manifest in a tar archive takes two blocks.
+    let begins = if is_tar { 2 * tar::BLOCK as u64 } else { 0 };
+    Some(begins + frames + payload + text + frames_len(&path, text, options) + ends)
 }
 
 /// The calling thread's part: everything goes through it into the sink.
 struct Pump<'s, 'p, 'a> {
     sink: Sink<'s>,
     pulse: &'p Pulse<'a>,
+    format: Format,
     manifest: Option<ManifestWriter>,
     report: CreateReport,
 }
 
 impl Pump<'_, '_, '_> {
+    /// Begins an archive by what announces its manifest; an xbstream's first chunk does that.
+    fn begin(&mut self) -> Result<()> {
+        if self.format != Format::Tar || self.manifest.is_none() {
+            return Ok(());
+        }
+        let mut announcement = Vec::new();
+        tar::append_announcement(&mut announcement);
+        self.sink.write_all(&announcement)
+    }
+
     fn send(&mut self, mut parcel: Parcel) -> Result<Box<[u8]>> {
         if let Some(manifest) = &mut self.manifest {
-            if manifest.is_first() && !parcel.chunks().is_empty() {
+            let announce = self.format == Format::Xbstream && manifest.is_first();
+            if announce && !parcel.chunks().is_empty() {
                 parcel.announce_manifest();
             }
             parcel.frames().for_each(|frame| manifest.framing(frame));
@@ -266,7 +290,16 @@ impl Pump<'_, '_, '_> {
 
     /// Ends the stream by its manifest.
     fn end(&mut self, options: &StreamOptions) -> Result<()> {
-        let Some(manifest) = self.manifest.take() else { return Ok(()) };
+        let Some(manifest) = self.manifest.take() else {
+            return if self.format == Format::Tar {
+                self.sink.write_all(&tar::END)
+            } else {
+                Ok(())
+            };
+        };
+        if self.format == Format::Tar {
+            return self.sink.write_all(&tar::manifest_and_end(&manifest.finish())?);
+        }
         let is_first = manifest.is_first();
         let chunks = manifest_chunks(&manifest.finish(), is_first, options.chunk_size)?;
         self.sink.write_all(&chunks)
@@ -287,6 +320,8 @@ struct Shared<'t> {
     empty: Queue<Box<[u8]>>,
     error: Mutex<Option<Error>>,
     readers: AtomicUsize,
+    /// In a tar archive members stand one behind the other.
+    turnstile: Option<Turnstile>,
 }
 
 impl Shared<'_> {
@@ -295,6 +330,9 @@ impl Shared<'_> {
         self.full.close();
         self.empty.close();
         self.tasks.stop();
+        if let Some(turnstile) = &self.turnstile {
+            turnstile.stop();
+        }
     }
 
     /// Ends the job by an error; the first one counts.
@@ -314,12 +352,19 @@ impl Drop for StopReaders<'_, '_> {
 }
 
 /// A reader's way to the calling thread.
-struct ToPump<'s, 't>(&'s Shared<'t>);
+struct ToPump<'s, 't> {
+    shared: &'s Shared<'t>,
+    /// The task being packed.
+    task: usize,
+}
 
 impl Outlet for ToPump<'_, '_> {
     fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
-        self.0.full.push(parcel).map_err(|_| stopped())?;
-        self.0.empty.pop().map(Parcel::reuse).ok_or_else(stopped)
+        if let Some(turnstile) = &self.shared.turnstile {
+            turnstile.wait(self.task)?;
+        }
+        self.shared.full.push(parcel).map_err(|_| stopped())?;
+        self.shared.empty.pop().map(Parcel::reuse).ok_or_else(stopped)
     }
 }
 
@@ -339,6 +384,7 @@ fn on_workers(
         empty: Queue::new(buffers),
         error: Mutex::new(None),
         readers: AtomicUsize::new(options.parallel),
+        turnstile: (options.format == Format::Tar).then(Turnstile::default),
     };
     for _ in options.parallel..buffers {
         let _ = shared.empty.push(Parcel::new(options.chunk_size).into_buffer());
@@ -383,10 +429,16 @@ fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
 /// A reader: takes one file after the other, the next that nobody has.
 fn read(shared: &Shared<'_>, options: &StreamOptions) {
     let pack_all = || {
-        let mut outlet = ToPump(shared);
+        let mut outlet = ToPump { shared, task: 0 };
         let mut packer = Packer::new(options, &mut outlet, Parcel::new(options.chunk_size));
-        while let Some(task) = shared.tasks.next(&mut || packer.flush())? {
+        while let Some((number, task)) = shared.tasks.next(&mut || packer.flush())? {
+            packer.outlet().task = number;
             packer.pack(&task)?;
+            if let Some(turnstile) = &shared.turnstile {
+                packer.flush()?;
+                turnstile.wait(number)?;
+                turnstile.pass(number);
+            }
         }
         packer.finish()
     };

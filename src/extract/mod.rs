@@ -10,7 +10,7 @@
 //! * No name is ever resolved through a symlink or outside the target; no existing file is
 //!   written to; nothing but regular files and directories is made.
 //! * Memory: 1 MiB for each of `2 × parallel + 2` buffers, and what
-//!   [`Decoder`](crate::format::xbstream::Decoder) holds for each member, about as much again for
+//!   the [decoder](crate::format) holds for each member, about as much again for
 //!   an open one here, and its path once. The windows of outer layers come on top, for zstd up to
 //!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
 
@@ -36,11 +36,13 @@ use pattern::Pattern;
 
 /// A job that extracts a stream. See the [module](self) for what it promises.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Extract {
     dir: PathBuf,
     in_place: bool,
     overwrite: bool,
     sync: bool,
+    missing_end: bool,
     parallel: usize,
     patterns: Vec<Pattern>,
     cancel: Option<CancelToken>,
@@ -70,6 +72,7 @@ impl Extract {
             in_place: false,
             overwrite: false,
             sync: true,
+            missing_end: false,
             parallel: 1,
             patterns: Vec::new(),
             cancel: None,
@@ -114,6 +117,13 @@ impl Extract {
     pub fn member_pattern(mut self, pattern: &str) -> Result<Self> {
         self.patterns.push(Pattern::new(pattern)?);
         Ok(self)
+    }
+
+    /// Whether a tar archive may end without its two blocks of zeros, so that one that was cut
+    /// behind a member passes for whole. Some writers leave them out.
+    pub fn allow_missing_end(mut self, allow: bool) -> Self {
+        self.missing_end = allow;
+        self
     }
 
     /// Ends the job when the token is set.

@@ -52,6 +52,11 @@ impl Selection {
         Self { patterns: patterns.iter().map(|pattern| (pattern.clone(), false)).collect() }
     }
 
+    /// Whether every member is wanted.
+    pub(super) fn is_all(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// Whether a member is wanted. Without patterns, all are.
     pub(super) fn wants(&mut self, path: &Path) -> bool {
         let mut wanted = self.patterns.is_empty();

@@ -183,6 +183,35 @@ impl Root {
         Ok(())
     }
 
+    /// Makes a directory that may be there already, as a member's or the user's.
+    pub(super) fn make_directory(&self, path: &MemberPath) -> Result<()> {
+        refuse_marks(path)?;
+        self.make_parents(path)?;
+        let bytes = path.as_bytes();
+        if self.made.lock().dirs.contains(bytes) {
+            return Ok(());
+        }
+        match self.work.make_dir(bytes, DIR_MODE) {
+            Ok(()) if !self.staged => {
+                // In place it is ours to remove, if nothing above it is.
+                self.made.lock().own_dirs.push(bytes.into());
+            }
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = self.work.entry_type(bytes);
+                if found.ok().flatten() != Some(EntryType::Directory) {
+                    let message = "what has the name of a directory here is something else";
+                    return Err(Error::new(ErrorKind::Exists, message).at_path(path));
+                }
+            }
+            Err(error) => {
+                let error = Error::io(ErrorKind::Sink, "making the directory", error);
+                return Err(self.explain(error.at_path(path)));
+            }
+        }
+        Ok(())
+    }
+
     fn make_parents(&self, path: &MemberPath) -> Result<()> {
         let bytes = path.as_bytes();
         let Some(last) = bytes.iter().rposition(|byte| *byte == b'/') else { return Ok(()) };

@@ -10,9 +10,10 @@ use super::root::Root;
 use super::workers::Workers;
 use super::{Extract, ExtractReport};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::any::AnyDecoder;
 use crate::format::member::{MemberId, MemberPath};
-use crate::format::xbstream::{Decoder, Item};
-use crate::io::layers::Layered;
+use crate::format::xbstream::Item;
+use crate::io::layers::Stream;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
@@ -41,11 +42,11 @@ pub(super) fn extract(
         proof: Proof::default(),
         report: ExtractReport::default(),
     };
-    let (mut reader, _) = Layered::peel(source)?;
+    let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, job.missing_end)?;
     if job.parallel == 1 {
-        unpack.on_this_thread(&mut reader)?;
+        unpack.on_this_thread(&mut reader, &mut decoder)?;
     } else {
-        unpack.on_workers(&mut reader, job.parallel)?;
+        unpack.on_workers(&mut reader, &mut decoder, job.parallel)?;
     }
     unpack.selection.check_all_used()?;
     let mut report = unpack.report;
@@ -72,20 +73,24 @@ struct Unpack<'r, 'p, 'a> {
 }
 
 impl Unpack<'_, '_, '_> {
-    fn on_this_thread(&mut self, reader: &mut dyn Read) -> Result<()> {
+    fn on_this_thread(&mut self, reader: &mut dyn Read, decoder: &mut AnyDecoder) -> Result<()> {
         let mut hands = OwnHands { desk: Desk::new(self.root, open_files()), pulse: self.pulse };
-        let mut decoder = Decoder::new();
         let mut buffer = vec![0; limits::READ_SIZE];
         loop {
             let count = read(reader, &mut buffer)?;
             if count == 0 {
-                return self.end(&mut decoder, &mut hands);
+                return self.end(decoder, &mut hands);
             }
-            self.follow(buffer.get(..count).unwrap_or_default(), &mut decoder, &mut hands)?;
+            self.follow(buffer.get(..count).unwrap_or_default(), decoder, &mut hands)?;
         }
     }
 
-    fn on_workers(&mut self, reader: &mut dyn Read, parallel: usize) -> Result<()> {
+    fn on_workers(
+        &mut self,
+        reader: &mut dyn Read,
+        decoder: &mut AnyDecoder,
+        parallel: usize,
+    ) -> Result<()> {
         let (root, pulse) = (self.root, self.pulse);
         // Each worker needs a descriptor at least.
         let open_files = open_files();
@@ -93,24 +98,28 @@ impl Unpack<'_, '_, '_> {
         std::thread::scope(|scope| {
             let buffers = (2 * parallel + 2, limits::READ_SIZE);
             let mut workers = Workers::start(scope, root, parallel, open_files, buffers, pulse)?;
-            let mut decoder = Decoder::new();
             loop {
                 let mut buffer = workers.buffer()?;
                 let count = read(reader, buffer.bytes_mut())?;
                 if count == 0 {
-                    return self.end(&mut decoder, &mut workers);
+                    return self.end(decoder, &mut workers);
                 }
                 let buffer = Arc::new(buffer);
                 workers.begin_buffer(&buffer);
                 let input = buffer.bytes().get(..count).unwrap_or_default();
-                self.follow(input, &mut decoder, &mut workers)?;
+                self.follow(input, decoder, &mut workers)?;
                 workers.flush()?;
             }
         })
     }
 
     /// Decodes what was read, and has it written.
-    fn follow(&mut self, input: &[u8], decoder: &mut Decoder, hands: &mut dyn Hands) -> Result<()> {
+    fn follow(
+        &mut self,
+        input: &[u8],
+        decoder: &mut AnyDecoder,
+        hands: &mut dyn Hands,
+    ) -> Result<()> {
         let mut at = 0;
         loop {
             let step = decoder.decode(input.get(at..).unwrap_or_default())?;
@@ -127,7 +136,7 @@ impl Unpack<'_, '_, '_> {
         &mut self,
         item: Item<'_>,
         at: usize,
-        decoder: &Decoder,
+        decoder: &AnyDecoder,
         hands: &mut dyn Hands,
     ) -> Result<()> {
         if let Item::Open { path, .. } = &item
@@ -163,9 +172,16 @@ impl Unpack<'_, '_, '_> {
                 self.settle(hands)?;
                 self.remove(&path)
             }
+            Item::Directory { path } => self.directory(&path),
             // A hole is what is not written; the file's length is set at its end.
-            Item::Hole { .. } | Item::Directory { .. } => Ok(()),
+            Item::Hole { .. } => Ok(()),
         }
+    }
+
+    /// Makes a directory, for one in which there may be nothing. Patterns ask for members, and
+    /// these make their directories themselves.
+    fn directory(&mut self, path: &MemberPath) -> Result<()> {
+        if self.selection.is_all() { self.root.make_directory(path) } else { Ok(()) }
     }
 
     /// Waits until everything so far is done, and takes note of what it came to.
@@ -177,7 +193,7 @@ impl Unpack<'_, '_, '_> {
     }
 
     /// The stream has ended.
-    fn end(&mut self, decoder: &mut Decoder, hands: &mut dyn Hands) -> Result<()> {
+    fn end(&mut self, decoder: &mut AnyDecoder, hands: &mut dyn Hands) -> Result<()> {
         decoder.finish()?;
         self.settle(hands)?;
         self.report.proven = self.proof.finish(decoder)?;

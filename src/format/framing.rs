@@ -3,6 +3,14 @@
 /// Name of the manifest, the last member of a stream that holds one.
 pub const MANIFEST_NAME: &str = "xbkit_manifest.json";
 
+/// Where a stream is with its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ManifestPlace {
+    Ahead,
+    Open,
+    Behind,
+}
+
 /// A digest over a stream's framing: every byte that is no payload, in the order of the stream,
 /// from the beginning to the manifest's first header. Payloads have digests of their own; together
 /// they leave no byte of the stream uncovered.

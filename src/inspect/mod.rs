@@ -36,6 +36,7 @@ pub struct StreamReport {
 /// Members that MariaDB's chunks rename or remove later are reported under their first name.
 #[derive(Clone, Debug, Default)]
 pub struct List {
+    missing_end: bool,
     cancel: Option<CancelToken>,
 }
 
@@ -43,6 +44,13 @@ impl List {
     /// Lists every member.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether a tar archive may end without its two blocks of zeros, so that one that was cut
+    /// behind a member passes for whole. Some writers leave them out.
+    pub fn allow_missing_end(mut self, allow: bool) -> Self {
+        self.missing_end = allow;
+        self
     }
 
     /// Ends the job when the token is set.
@@ -54,7 +62,7 @@ impl List {
     /// Lists the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        scan::scan(Source::from_reader(input, pulse.clone()), &pulse)
+        scan::scan(Source::from_reader(input, pulse.clone()), self.missing_end, &pulse)
     }
 
     /// Lists the stream that can be read from a descriptor, which is borrowed and keeps its flags.
@@ -64,7 +72,7 @@ impl List {
         observer: &mut dyn Observer,
     ) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        scan::scan(Source::from_fd(input, pulse.clone())?, &pulse)
+        scan::scan(Source::from_fd(input, pulse.clone())?, self.missing_end, &pulse)
     }
 }
 
@@ -76,6 +84,7 @@ impl List {
 /// without one fails with [`ErrorKind::Unproven`].
 #[derive(Clone, Debug, Default)]
 pub struct Verify {
+    missing_end: bool,
     allow_unproven: bool,
     cancel: Option<CancelToken>,
 }
@@ -93,6 +102,13 @@ impl Verify {
         self
     }
 
+    /// Whether a tar archive may end without its two blocks of zeros, so that one that was cut
+    /// behind a member passes for whole. Some writers leave them out.
+    pub fn allow_missing_end(mut self, allow: bool) -> Self {
+        self.missing_end = allow;
+        self
+    }
+
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
@@ -102,7 +118,7 @@ impl Verify {
     /// Verifies the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(scan::scan(Source::from_reader(input, pulse.clone()), &pulse)?)
+        self.judge(scan::scan(Source::from_reader(input, pulse.clone()), self.missing_end, &pulse)?)
     }
 
     /// Verifies the stream that can be read from a descriptor, which is borrowed and keeps its
@@ -113,7 +129,7 @@ impl Verify {
         observer: &mut dyn Observer,
     ) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(scan::scan(Source::from_fd(input, pulse.clone())?, &pulse)?)
+        self.judge(scan::scan(Source::from_fd(input, pulse.clone())?, self.missing_end, &pulse)?)
     }
 
     fn judge(&self, report: StreamReport) -> Result<StreamReport> {

@@ -4,16 +4,19 @@ use std::io::Read;
 
 use super::StreamReport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::xbstream::{Decoder, Item};
-use crate::io::layers::Layered;
+use crate::format::xbstream::Item;
+use crate::io::layers::Stream;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
 use crate::manifest::proof::Prover;
 
-pub(super) fn scan(source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
-    let (mut reader, _) = Layered::peel(source)?;
-    let mut decoder = Decoder::new();
+pub(super) fn scan(
+    source: Source<'_>,
+    may_lack_end: bool,
+    pulse: &Pulse<'_>,
+) -> Result<StreamReport> {
+    let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, may_lack_end)?;
     let mut prover = Prover::default();
     let mut report = StreamReport::default();
     let mut buffer = vec![0; limits::READ_SIZE];

@@ -7,6 +7,8 @@ use lz4_flex::frame::FrameDecoder;
 
 use crate::codec::{Layer, MAGIC_LEN};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::any::{AnyDecoder, Format, START_LEN};
+use crate::format::xbstream::MAGIC;
 use crate::limits;
 
 /// Compressed bytes read at once.
@@ -75,6 +77,37 @@ impl<R: Read> Read for Layered<R> {
             Self::Lz4(decoder) => (Layer::Lz4, decoder.read(buf)),
         };
         Ok(result.map_err(|error| layer_error(layer, error))?)
+    }
+}
+
+/// What stands inside all outer layers, with its decoder.
+pub(crate) struct Stream<R: Read> {
+    /// The stream, from its beginning.
+    pub(crate) input: Begun<R>,
+    /// The layers' names, outermost first.
+    pub(crate) layers: Vec<&'static str>,
+    /// The decoder of its format.
+    pub(crate) decoder: AnyDecoder,
+}
+
+impl<R: Read> Stream<R> {
+    /// Takes off the layers around `source`, and tells the format of what is inside. Reads ahead
+    /// no more than that takes: 8 bytes of an xbstream, a block of anything else.
+    ///
+    /// `may_lack_end`: see [`crate::format::tar::Decoder::allow_missing_end`].
+    pub(crate) fn open(source: R, may_lack_end: bool) -> Result<Self> {
+        let (layered, layers) = Layered::peel(source)?;
+        let mut input = Begun { start: Vec::new(), given: 0, inner: Box::new(layered) };
+        for len in [MAGIC.len(), START_LEN] {
+            let missing = len.saturating_sub(input.start.len()) as u64;
+            let mut ahead = input.inner.by_ref().take(missing);
+            ahead.read_to_end(&mut input.start).map_err(read_error)?;
+            if Format::of(&input.start).is_some() {
+                break;
+            }
+        }
+        let decoder = AnyDecoder::of(&input.start, may_lack_end);
+        Ok(Self { input, layers, decoder })
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::read::ManifestReader;
 use super::write::Ended;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::any::AnyDecoder;
 use crate::format::framing::{FramingDigest, MANIFEST_NAME};
 use crate::format::member::MemberId;
-use crate::format::xbstream::{Decoder, Item};
+use crate::format::xbstream::Item;
 
 /// What to do about a stream that does not match its manifest.
 pub(super) const DAMAGED: &str = "the stream is not what was made: it was damaged or changed on its way or at rest; fetch it again";
@@ -76,7 +77,7 @@ impl Proof {
     /// # Errors
     /// `Checksum` if a member is not what the manifest says, `Format`, `Limit` or `Unsupported`
     /// for a manifest that cannot be read.
-    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &Decoder) -> Result<bool> {
+    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &AnyDecoder) -> Result<bool> {
         let announced = decoder.announces_manifest();
         match item {
             Item::Open { id, path, .. } if path.as_bytes() == MANIFEST_NAME.as_bytes() => {
@@ -120,7 +121,7 @@ impl Proof {
     ///
     /// # Errors
     /// `Checksum` or `Truncated` if the stream is not what its manifest says.
-    pub(crate) fn finish(&self, decoder: &Decoder) -> Result<bool> {
+    pub(crate) fn finish(&self, decoder: &AnyDecoder) -> Result<bool> {
         let Some((_, reader)) = &self.manifest else { return Ok(false) };
         if !decoder.announces_manifest() {
             return check_not_announced(reader, decoder);
@@ -144,11 +145,11 @@ impl Proof {
 
 /// A manifest that nothing announced is a file that somebody streamed, unless it describes this
 /// very stream: then the announcement was lost.
-fn check_not_announced(reader: &ManifestReader, decoder: &Decoder) -> Result<bool> {
+fn check_not_announced(reader: &ManifestReader, decoder: &AnyDecoder) -> Result<bool> {
     match (reader.finish(), decoder.framing()) {
         (Ok(footer), Some(framing)) if footer.framing == framing => {
-            let message = "the stream ends in its manifest, but its first chunk has lost the \
-                           flag that announces it";
+            let message = "the stream ends in its manifest, but its beginning has lost what \
+                           announces it";
             Err(Error::new(ErrorKind::Checksum, message)
                 .at_stream(0)
                 .hint("the stream was damaged, fetch it again; or it was made of extracted files, the old manifest among them: leave that out"))
@@ -186,7 +187,7 @@ pub(crate) struct Prover {
 
 impl Prover {
     /// Takes note of an item, and gives whether it belongs to the manifest.
-    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &Decoder) -> Result<bool> {
+    pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &AnyDecoder) -> Result<bool> {
         let is_manifest = self.proof.follow(item, decoder)?;
         if is_manifest || !decoder.announces_manifest() {
             return Ok(is_manifest);
@@ -203,7 +204,7 @@ impl Prover {
     }
 
     /// As [`Proof::finish`].
-    pub(crate) fn finish(&self, decoder: &Decoder) -> Result<bool> {
+    pub(crate) fn finish(&self, decoder: &AnyDecoder) -> Result<bool> {
         self.proof.finish(decoder)
     }
 }

@@ -5,17 +5,18 @@ use std::os::fd::BorrowedFd;
 
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::xbstream::{Decoder, Item};
-use crate::io::layers::Layered;
+use crate::format::any::{AnyDecoder, Format};
+use crate::format::xbstream::Item;
+use crate::io::layers::{Begun, Stream};
 use crate::io::source::FdReader;
 use crate::limits;
 use crate::manifest::proof::Prover;
 
-/// Reads the items of an xbstream; gzip, zstd and lz4 layers around it are found by their magic
-/// and come off.
+/// Reads the items of an xbstream or a tar archive, whichever it begins like; gzip, zstd and lz4
+/// layers around it are found by their magic and come off.
 ///
 /// Members interleave, so the unit is an [`Item`], not a file. Memory: a buffer of 1 MiB, the
-/// layers' windows, and what [`Decoder`] holds.
+/// layers' windows, and what the [decoder](crate::format) holds.
 ///
 /// # Examples
 /// ```
@@ -33,9 +34,9 @@ use crate::manifest::proof::Prover;
 /// # }
 /// ```
 pub struct StreamReader<R: Read> {
-    input: Layered<R>,
+    input: Begun<R>,
     layers: Vec<&'static str>,
-    decoder: Decoder,
+    decoder: AnyDecoder,
     prover: Prover,
     is_proven: bool,
     buffer: Vec<u8>,
@@ -64,11 +65,24 @@ impl<R: Read> StreamReader<R> {
     /// # Errors
     /// What `input` gives, or a layer that cannot be opened.
     pub fn new(input: R) -> Result<Self> {
-        let (input, layers) = Layered::peel(input)?;
+        Self::open(input, false)
+    }
+
+    /// The same for an archive that may end without its end blocks, so that a cut behind a member
+    /// goes unseen. Has no effect on other streams.
+    ///
+    /// # Errors
+    /// As [`StreamReader::new`].
+    pub fn without_end(input: R) -> Result<Self> {
+        Self::open(input, true)
+    }
+
+    fn open(input: R, may_lack_end: bool) -> Result<Self> {
+        let Stream { input, layers, decoder } = Stream::open(input, may_lack_end)?;
         Ok(Self {
             input,
             layers,
-            decoder: Decoder::new(),
+            decoder,
             prover: Prover::default(),
             is_proven: false,
             buffer: vec![0; limits::READ_SIZE],
@@ -80,6 +94,11 @@ impl<R: Read> StreamReader<R> {
     /// The layers found around the stream, outermost first: `gzip`, `zstd`, `lz4`.
     pub fn layers(&self) -> &[&'static str] {
         &self.layers
+    }
+
+    /// The stream's format.
+    pub fn format(&self) -> Format {
+        self.decoder.format()
     }
 
     /// Stream bytes decoded so far, inside all layers.
@@ -99,7 +118,7 @@ impl<R: Read> StreamReader<R> {
     /// chunk's end. A stream is whole only once this gave `None`.
     ///
     /// # Errors
-    /// As [`Decoder::decode`] and [`Decoder::finish`], or of the input; `Checksum` if a member is
+    /// As the format's decoder, or of the input; `Checksum` if a member is
     /// not what the stream's [manifest](crate::manifest) says, which is read but is no item. After an error every call
     /// gives `InvalidState`.
     pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {

@@ -7,22 +7,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::any::Format;
 use crate::format::member::MemberPath;
+use crate::format::tar;
 use crate::format::xbstream::{
     Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
     append_sparse_header, crc32, manifest_chunks,
 };
 use crate::limits;
 use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
-
-/// A container format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// Chunks of members, interleaved; see [`crate::format::xbstream`].
-    #[default]
-    Xbstream,
-}
 
 /// Writes a stream into any [`Write`].
 ///
@@ -33,6 +26,8 @@ pub enum Format {
 /// dropping a writer without [`StreamWriter::finish`] leaves a stream that readers of xbkit refuse.
 /// Other readers may not notice, as xbstream has no end mark: **call `finish`** and let its error
 /// stop you.
+///
+/// A tar archive takes one member at a time, and needs its size first: [`StreamWriter::entry_sized`].
 ///
 /// # Examples
 /// ```
@@ -55,10 +50,13 @@ pub struct StreamWriter<W: Write> {
     shared: Arc<Mutex<Shared<W>>>,
     chunk_size: usize,
     dialect: Dialect,
+    modified: i64,
+    format: Format,
 }
 
 #[derive(Debug)]
 struct Shared<W> {
+    format: Format,
     sink: Option<W>,
     members: Members,
     manifest: Option<ManifestWriter>,
@@ -68,11 +66,12 @@ struct Shared<W> {
 }
 
 impl<W: Write> StreamWriter<W> {
-    /// Writes into `sink`. Nothing is written until the first chunk is full.
+    /// Writes into `sink`. Nothing is written until the first chunk is full, or the first entry of
+    /// an archive is made.
     pub fn new(format: Format, sink: W) -> Self {
-        let Format::Xbstream = format;
         Self {
             shared: Arc::new(Mutex::new(Shared {
+                format,
                 sink: Some(sink),
                 members: Members::default(),
                 manifest: Some(ManifestWriter::new()),
@@ -81,7 +80,16 @@ impl<W: Write> StreamWriter<W> {
             })),
             chunk_size: limits::CHUNK_SIZE,
             dialect: Dialect::Common,
+            modified: 0,
+            format,
         }
+    }
+
+    /// When members were modified, in seconds since 1970, for entries of a tar archive made from
+    /// now on. 0 unless set, so that the same members make the same archive.
+    pub fn modified(mut self, seconds: i64) -> Self {
+        self.modified = seconds;
+        self
     }
 
     /// Payload bytes of a chunk, 64 KiB to 64 MiB, for entries made from now on.
@@ -114,18 +122,42 @@ impl<W: Write> StreamWriter<W> {
         Err(Error::new(ErrorKind::InvalidState, message))
     }
 
-    /// Begins a member.
+    /// Begins a member of an xbstream.
     ///
     /// # Errors
     /// `UnsafePath` or `InvalidArgument` for a path no reader takes, `Exists` if a member has it
-    /// already, `InvalidState` after the sink failed.
+    /// already, `InvalidState` after the sink failed, `InvalidArgument` for a tar archive.
     pub fn entry(&self, path: impl AsRef<Path>) -> Result<EntryWriter<W>> {
+        self.begin(path.as_ref(), None)
+    }
+
+    /// Begins a member that will have `size` bytes, not more and not fewer.
+    ///
+    /// # Errors
+    /// As [`StreamWriter::entry`]; `InvalidState` while another entry of a tar archive is open.
+    pub fn entry_sized(&self, path: impl AsRef<Path>, size: u64) -> Result<EntryWriter<W>> {
+        self.begin(path.as_ref(), Some(size))
+    }
+
+    fn begin(&self, path: &Path, size: Option<u64>) -> Result<EntryWriter<W>> {
         use std::os::unix::ffi::OsStrExt;
-        let path = MemberPath::new(path.as_ref().as_os_str().as_bytes())?;
-        let mut end = Vec::new();
-        append_end(&mut end, path.as_bytes())?;
+        let path = MemberPath::new(path.as_os_str().as_bytes())?;
         let mut shared = self.shared.lock();
         shared.check()?;
+        let mut end = Vec::new();
+        let mut head = Vec::new();
+        match (shared.format, size) {
+            (Format::Xbstream, _) => append_end(&mut end, path.as_bytes())?,
+            (Format::Tar, Some(size)) => {
+                tar::append_member(&mut head, path.as_bytes(), size, self.modified)?;
+                end.resize(tar::padding_len(size), 0);
+                shared.check_none_open()?;
+            }
+            (Format::Tar, None) => {
+                let message = "a tar archive needs a member's size before its bytes";
+                return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(path));
+            }
+        }
         if shared.manifest.is_some() && path.as_bytes() == MANIFEST_NAME.as_bytes() {
             let message = "this is the name of the manifest that the stream itself gets";
             return Err(Error::new(ErrorKind::Exists, message).at_path(path));
@@ -137,11 +169,16 @@ impl<W: Write> StreamWriter<W> {
             return Err(Error::new(ErrorKind::Exists, message).at_path(path));
         }
         shared.members.open(path.as_bytes(), false)?;
+        if !head.is_empty() {
+            shared.write_frame(&head)?;
+        }
         let hasher = shared.manifest.is_some().then(blake3::Hasher::new);
         drop(shared);
         Ok(EntryWriter {
             shared: Arc::clone(&self.shared),
             path,
+            format: self.format,
+            size_told: size,
             end,
             hasher,
             chunk_size: self.chunk_size,
@@ -169,7 +206,10 @@ impl<W: Write> StreamWriter<W> {
             let message = format!("{count} entries are not finished, this one first");
             return Err(Error::new(ErrorKind::InvalidState, message).at_path(path));
         }
-        shared.write_manifest(self.chunk_size)?;
+        match shared.format {
+            Format::Xbstream => shared.write_manifest(self.chunk_size)?,
+            Format::Tar => shared.write_end()?,
+        }
         let mut sink = shared.sink.take().ok_or_else(finished)?;
         sink.flush().map_err(sink_error)?;
         Ok(sink)
@@ -194,6 +234,41 @@ impl<W: Write> Shared<W> {
             manifest.framing(header);
         }
         self.write(&[header, payload])
+    }
+
+    /// A member of a tar archive begins when the one before it has ended.
+    fn check_none_open(&self) -> Result<()> {
+        let (Some(path), _) = self.members.first_open() else { return Ok(()) };
+        let message = "a tar archive takes one member at a time, and this one is not finished";
+        Err(Error::new(ErrorKind::InvalidState, message).at_path(path))
+    }
+
+    /// Writes headers or padding of a tar archive.
+    fn write_frame(&mut self, frame: &[u8]) -> Result<()> {
+        self.announce()?;
+        if let Some(manifest) = &mut self.manifest {
+            manifest.framing(frame);
+        }
+        self.write(&[frame])
+    }
+
+    /// Begins a tar archive, if nothing was written yet.
+    fn announce(&mut self) -> Result<()> {
+        if self.manifest.is_none() || self.stream_bytes > 0 {
+            return Ok(());
+        }
+        let mut announcement = Vec::new();
+        tar::append_announcement(&mut announcement);
+        self.write(&[&announcement])
+    }
+
+    /// Ends a tar archive, by its manifest if it is to have one.
+    fn write_end(&mut self) -> Result<()> {
+        self.announce()?;
+        match self.manifest.take() {
+            Some(manifest) => self.write(&[&tar::manifest_and_end(&manifest.finish())?]),
+            None => self.write(&[&tar::END]),
+        }
     }
 
     /// Ends the stream by its manifest, if it is to have one.
@@ -227,7 +302,11 @@ impl<W: Write> Shared<W> {
 pub struct EntryWriter<W: Write> {
     shared: Arc<Mutex<Shared<W>>>,
     path: MemberPath,
-    /// The member's last chunk, made first so that a bad path fails early.
+    format: Format,
+    /// The size that was told when it began.
+    size_told: Option<u64>,
+    /// The member's last chunk, made first so that a bad path fails early; what fills up the last
+    /// block of a member of a tar archive.
     end: Vec<u8>,
     /// Of the bytes sent, if there will be a manifest.
     hasher: Option<blake3::Hasher>,
@@ -258,15 +337,8 @@ impl<W: Write> EntryWriter<W> {
     pub fn hole(&mut self, len: u64) -> Result<()> {
         self.check_size(len)?;
         match self.dialect {
-            Dialect::Common => {
-                let zeros = vec![0; self.chunk_size];
-                let mut left = len;
-                while left > 0 {
-                    let count = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
-                    self.append(zeros.get(..count).unwrap_or_default())?;
-                    left -= count as u64;
-                }
-            }
+            _ if self.format == Format::Tar => self.zeros(len)?,
+            Dialect::Common => self.zeros(len)?,
             Dialect::Percona => {
                 let mut left = len;
                 while left > 0 {
@@ -284,11 +356,32 @@ impl<W: Write> EntryWriter<W> {
         Ok(())
     }
 
+    fn zeros(&mut self, len: u64) -> Result<()> {
+        let zeros = vec![0; self.chunk_size];
+        let mut left = len;
+        while left > 0 {
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+            self.append(zeros.get(..count).unwrap_or_default())?;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
     /// Ends the member.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it has fewer bytes than were told when it began: its stream is spoiled.
     pub fn finish(mut self) -> Result<()> {
+        if let Some(told) = self.size_told.filter(|told| *told != self.offset) {
+            let message = format!("the member has {} bytes, and {told} were told", self.offset);
+            return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(&self.path));
+        }
         self.flush_chunk()?;
         let mut shared = self.shared.lock();
-        shared.write_chunk(&mut self.end, &[])?;
+        match self.format {
+            Format::Xbstream => shared.write_chunk(&mut self.end, &[])?,
+            Format::Tar => shared.write_frame(&self.end)?,
+        }
         shared.members.close(self.path.as_bytes());
         if let (Some(manifest), Some(hasher)) = (&mut shared.manifest, &self.hasher) {
             let (path, hash) = (self.path.clone(), hasher.finalize());
@@ -298,6 +391,14 @@ impl<W: Write> EntryWriter<W> {
     }
 
     fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
+        if self.format == Format::Tar {
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(bytes);
+            }
+            self.shared.lock().write(&[bytes])?;
+            self.offset += bytes.len() as u64;
+            return Ok(());
+        }
         while !bytes.is_empty() {
             let room = self.chunk_size.saturating_sub(self.payload.len());
             if self.payload.is_empty() && self.runs.is_empty() && bytes.len() >= self.chunk_size {
@@ -376,6 +477,11 @@ impl<W: Write> EntryWriter<W> {
 
     fn check_size(&self, more: u64) -> Result<()> {
         match self.offset.checked_add(more) {
+            Some(end) if self.size_told.is_some_and(|told| end > told) => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("the member would have {end} bytes, more than were told"),
+            )
+            .at_path(&self.path)),
             Some(end) if end <= limits::MEMBER_SIZE => Ok(()),
             _ => Err(Error::new(
                 ErrorKind::Limit,

@@ -43,6 +43,11 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// When the bytes were last written to, in seconds since 1970.
+    pub(crate) fn modified_seconds(&self) -> i64 {
+        self.modified.0
+    }
+
     pub(crate) fn of(meta: &Metadata) -> Self {
         Self {
             size: meta.len(),

@@ -1,10 +1,12 @@
 //! Bytes to items: the sans-I/O reader of tar.
 
+use super::encode::{ANNOUNCEMENT, append_announcement, append_member};
 use super::header::{self, Block, Header, Kind};
 use super::pax::{self, Records};
 use super::sparse::{self, Map, MapReader};
-use super::{BLOCK, to_border};
+use super::{BLOCK, BLOCK_LEN, to_border};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME, ManifestPlace};
 use crate::format::member::{MemberId, MemberPath};
 use crate::format::xbstream::{Item, Members, Step};
 use crate::limits;
@@ -89,6 +91,14 @@ pub struct Decoder {
     may_lack_end: bool,
     /// Stream bytes consumed.
     offset: u64,
+    /// The archive's first bytes, while they may be those that announce a manifest.
+    opening: Vec<u8>,
+    /// Whether they did.
+    announced: bool,
+    manifest: ManifestPlace,
+    framing: Framing,
+    /// The framing before the manifest.
+    framing_digest: Option<FramingDigest>,
 }
 
 impl Default for Decoder {
@@ -114,6 +124,11 @@ impl Decoder {
             entries: 0,
             may_lack_end: false,
             offset: 0,
+            opening: Vec::new(),
+            announced: false,
+            manifest: ManifestPlace::Ahead,
+            framing: Framing::default(),
+            framing_digest: None,
         }
     }
 
@@ -128,6 +143,17 @@ impl Decoder {
     /// Stream bytes consumed so far.
     pub fn stream_offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the archive's beginning announced a manifest at its end.
+    pub(crate) fn announces_manifest(&self) -> bool {
+        self.announced
+    }
+
+    /// The framing before the member that is, or has the name of, the manifest; `None` if there is
+    /// none or a member stands behind it.
+    pub(crate) fn framing(&self) -> Option<FramingDigest> {
+        self.framing_digest
     }
 
     /// Reads `input` up to the next item, or to its end.
@@ -180,7 +206,8 @@ impl Decoder {
         if self.offset == 0 {
             return truncated("the stream is empty".to_owned());
         }
-        if self.zeros == 2 && self.block.iter().any(|byte| *byte != 0) {
+        let strange = self.announced || self.block.iter().any(|byte| *byte != 0);
+        if self.zeros == 2 && !self.block.is_empty() && strange {
             let message = format!("{} bytes follow the archive's end", self.block.len());
             return Err(Error::new(ErrorKind::Format, message)
                 .hint("the archive is followed by other data, or damaged"));
@@ -197,7 +224,10 @@ impl Decoder {
         if self.entries == 0 {
             return truncated("the archive holds nothing but blocks of zeros".to_owned());
         }
-        if self.zeros < 2 && !self.may_lack_end {
+        if self.announced && self.manifest != ManifestPlace::Behind {
+            return truncated("the archive ends without the manifest that it announces".to_owned());
+        }
+        if self.zeros < 2 && (self.announced || !self.may_lack_end) {
             return Err(Error::new(
                 ErrorKind::Truncated,
                 "the archive does not end with two blocks of zeros",
@@ -235,9 +265,9 @@ impl Decoder {
                 None => Ok(None),
             },
             State::About { kind, left, padding } => {
-                let (bytes, left) = self.take(rest, left);
+                let (bytes, left) = self.take_frame(rest, left);
                 self.body.extend_from_slice(bytes);
-                let padding = if left == 0 { self.take(rest, padding).1 } else { padding };
+                let padding = if left == 0 { self.take_frame(rest, padding).1 } else { padding };
                 self.state = State::About { kind, left, padding };
                 if left == 0 && padding == 0 {
                     self.end_of_about(kind)?;
@@ -245,15 +275,17 @@ impl Decoder {
                 Ok(None)
             }
             State::OldMap { stored } => {
-                if let Some(block) = self.next_block(rest)
-                    && !sparse::old_block(&mut self.map, &block)?
-                {
-                    self.begin_data(stored)?;
+                if let Some(block) = self.next_block(rest) {
+                    self.framing.update(&block);
+                    if !sparse::old_block(&mut self.map, &block)? {
+                        self.begin_data(stored)?;
+                    }
                 }
                 Ok(None)
             }
             State::Map(_) => {
                 let Some(block) = self.next_block(rest) else { return Ok(None) };
+                self.framing.update(&block);
                 self.map_block(&block)?;
                 Ok(None)
             }
@@ -265,7 +297,13 @@ impl Decoder {
                 Ok(self.data(bytes))
             }
             State::Padding { left } => {
-                let (_, left) = self.take(rest, left);
+                let (bytes, left) = self.take_frame(rest, left);
+                if self.announced
+                    && self.manifest == ManifestPlace::Open
+                    && bytes.iter().any(|byte| *byte != 0)
+                {
+                    return Err(not_canonical());
+                }
                 self.state = if left == 0 { State::End } else { State::Padding { left } };
                 Ok(None)
             }
@@ -281,6 +319,17 @@ impl Decoder {
         *rest = behind;
         self.offset += len as u64;
         (bytes, left - len as u64)
+    }
+
+    /// The same for what is no member's bytes.
+    fn take_frame<'i>(&mut self, rest: &mut &'i [u8], left: u64) -> (&'i [u8], u64) {
+        let (bytes, left) = self.take(rest, left);
+        if self.opening.is_empty() {
+            self.framing.update(bytes);
+        } else {
+            self.opening.extend_from_slice(bytes);
+        }
+        (bytes, left)
     }
 
     /// Collects a block; `None` if the input ends before it.
@@ -300,6 +349,11 @@ impl Decoder {
         if block.iter().all(|byte| *byte == 0) {
             return self.zero_block();
         }
+        if self.announced && self.manifest == ManifestPlace::Behind {
+            let message = "members follow the manifest, which ends its archive";
+            return Err(Error::new(ErrorKind::Format, message)
+                .hint("another archive or other data was appended; separate them"));
+        }
         if self.zeros == 1 {
             // A header that was overwritten with zeros would vanish without a trace.
             let message = "a block of zeros where a header or the archive's end should be";
@@ -307,6 +361,7 @@ impl Decoder {
         }
         self.zeros = 0;
         let header = header::parse(block)?;
+        self.note_header(&header, block)?;
         match header.kind {
             Kind::File | Kind::OldSparse => self.begin_member(header, block).map(Some),
             Kind::Directory => self.directory(&header),
@@ -324,11 +379,42 @@ impl Decoder {
         }
     }
 
+    /// Takes note of a header as framing, unless it is the manifest's.
+    fn note_header(&mut self, header: &Header, block: &Block) -> Result<()> {
+        if self.offset == BLOCK_LEN && header.kind == Kind::GlobalRecords {
+            self.opening.extend_from_slice(block);
+            return Ok(());
+        }
+        if self.about.is_none() && header.name == MANIFEST_NAME.as_bytes() {
+            self.framing_digest = Some(self.framing.digest());
+            self.manifest = ManifestPlace::Open;
+            let mut canonical = Vec::with_capacity(BLOCK);
+            append_member(&mut canonical, MANIFEST_NAME.as_bytes(), header.size, 0)?;
+            if self.announced && canonical != block {
+                return Err(not_canonical());
+            }
+        } else {
+            // Behind the last member stands nothing: this one was none.
+            self.framing_digest = None;
+        }
+        self.framing.update(block);
+        Ok(())
+    }
+
     fn zero_block<'i>(&mut self) -> Result<Option<Item<'i>>> {
         if !self.about.is_none() {
             let message = "the archive ends behind what says something about a member";
             return Err(Error::new(ErrorKind::Format, message));
         }
+        if self.announced && self.manifest != ManifestPlace::Behind {
+            let message = "the archive ends before the manifest that it announces";
+            return Err(Error::new(ErrorKind::Format, message).hint(CUT));
+        }
+        if self.announced && self.zeros == 2 {
+            let message = "bytes follow the end of an archive with a manifest";
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        self.framing.update(&[0; BLOCK]);
         self.zeros = (self.zeros + 1).min(2);
         Ok(None)
     }
@@ -352,7 +438,7 @@ impl Decoder {
         let body = std::mem::take(&mut self.body);
         match kind {
             Kind::Records => self.about.records = Some(Records::parse(&body)?),
-            Kind::GlobalRecords => pax::check_global(&body)?,
+            Kind::GlobalRecords => self.end_of_global(&body)?,
             Kind::LongName => {
                 let name = body.split(|byte| *byte == 0).next().unwrap_or_default();
                 self.about.long_name = Some(name.to_vec());
@@ -362,6 +448,25 @@ impl Decoder {
         self.body = body;
         self.state = State::Header;
         Ok(())
+    }
+
+    fn end_of_global(&mut self, records: &[u8]) -> Result<()> {
+        pax::check_global(records)?;
+        let opening = std::mem::take(&mut self.opening);
+        if !opening.is_empty() {
+            let mut announcement = Vec::new();
+            append_announcement(&mut announcement);
+            self.announced = opening == announcement;
+            return Ok(());
+        }
+        pax::each(records, |keyword, value| {
+            if keyword != b"comment" || value != ANNOUNCEMENT.as_bytes() {
+                return Ok(());
+            }
+            let message = "an archive with a manifest begins within this one";
+            Err(Error::new(ErrorKind::Format, message)
+                .hint("two archives stand one behind the other; separate them"))
+        })
     }
 
     /// The name of the member whose last header this is.
@@ -473,6 +578,9 @@ impl Decoder {
         self.state = State::Header;
         let Member { id, path } = self.member.take().ok_or_else(poisoned)?;
         self.members.close(path.as_bytes()).ok_or_else(poisoned)?;
+        if path.as_bytes() == MANIFEST_NAME.as_bytes() {
+            self.manifest = ManifestPlace::Behind;
+        }
         Ok(Item::Close { id, path, size: self.map.size })
     }
 
@@ -503,6 +611,12 @@ impl Decoder {
 
 /// The hint for an archive that is cut.
 const CUT: &str = "the stream was cut: its writer failed or the transfer broke; make it again";
+
+fn not_canonical() -> Error {
+    let message = "the manifest's header and end are not as xbkit writes them";
+    Error::new(ErrorKind::Format, message)
+        .hint("the archive was damaged on its way or at rest; fetch it again")
+}
 
 fn poisoned() -> Error {
     Error::new(ErrorKind::InvalidState, "the stream failed before")

@@ -6,11 +6,15 @@ use super::header::{
 use super::number::{put_octal, put_size};
 use super::{BLOCK, BLOCK_LEN, pax, to_border};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::framing::MANIFEST_NAME;
 use crate::format::member::normalize;
 use crate::limits;
 
 /// The end of an archive.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+/// The comment that announces a manifest.
+pub(super) const ANNOUNCEMENT: &str = "xbkit_manifest.json is the last member";
 
 /// Largest size that the header's own field has for every reader: 8 GiB less a byte.
 const OCTAL_SIZE: u64 = (1 << 33) - 1;
@@ -63,6 +67,21 @@ pub fn append_global(out: &mut Vec<u8>, comment: &str) {
     let mut records = Vec::new();
     pax::append(&mut records, "comment", comment.as_bytes());
     append_body(out, b"pax_global_header", b'g', &records, 0);
+}
+
+/// How an archive begins that ends in a manifest: a comment, which readers pass over in silence.
+pub(crate) fn append_announcement(out: &mut Vec<u8>) {
+    append_global(out, ANNOUNCEMENT);
+}
+
+/// What an archive needs behind its last member: the manifest with this text, and its end.
+pub(crate) fn manifest_and_end(text: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() + 4 * BLOCK);
+    append_member(&mut out, MANIFEST_NAME.as_bytes(), text.len() as u64, 0)?;
+    out.extend_from_slice(text);
+    out.resize(out.len() + padding_len(text.len() as u64), 0);
+    out.extend_from_slice(&END);
+    Ok(out)
 }
 
 /// Zeros behind a member of `size` bytes.

@@ -25,6 +25,11 @@
 //! libarchive's "pax restricted" format: regular files only, mode 0660, owner and group 0 without
 //! names, `x` members only where a field does not fit, and nothing behind the two blocks of zeros.
 //!
+//! xbkit's own archives end in a manifest. They begin with a `g` member whose comment says so, and
+//! have nothing but the two blocks of zeros behind it; its header is as [`append_member`] writes
+//! it, for the time 0. Their framing is all that is no member's bytes: headers and what fills up
+//! blocks, from behind that `g` member to the manifest's header.
+//!
 //! Sources: POSIX.1-2017 `pax`; the manual of GNU tar 1.34 on its formats; the bytes that GNU tar
 //! 1.34, libarchive 3.6.2 and Python 3.11's `tarfile` write and take.
 
@@ -37,6 +42,7 @@ mod sparse;
 
 pub use decode::Decoder;
 pub use encode::{END, append_directory, append_global, append_member, member_len, padding_len};
+pub(crate) use encode::{append_announcement, manifest_and_end};
 pub use header::looks_like_header;
 
 /// Everything in an archive begins at a multiple of this.

@@ -5,7 +5,7 @@ use super::header::{self, Body, Header};
 use super::members::Members;
 use super::{FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, MAGIC};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME};
+use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME, ManifestPlace};
 use crate::format::member::{MemberId, MemberPath, normalize};
 use crate::limits;
 
@@ -150,14 +150,6 @@ pub struct Decoder {
     framing: Framing,
     /// The framing before the manifest.
     framing_digest: Option<FramingDigest>,
-}
-
-/// Where the stream is with its manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ManifestPlace {
-    Ahead,
-    Open,
-    Behind,
 }
 
 impl Default for Decoder {
