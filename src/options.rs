@@ -250,6 +250,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 10,
+        name: "format",
+        long: Some("stream"),
+        choices: &["xbstream", "tar"],
+        default: "xbstream",
+        jobs: STREAMING,
+        doc: "the stream's format; in a tar archive members stand one behind the other",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 20,
         name: "file",
         unit: "path",
@@ -390,6 +400,17 @@ pub static OPTIONS: &[OptionInfo] = &[
         default: "0",
         jobs: &[Job::Verify],
         doc: "let a sound stream pass that nothing proves to be complete",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 90,
+        name: "allow_missing_end",
+        long: Some("allow-missing-end"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader],
+        doc: "let a tar archive end without its two blocks of zeros, as some writers leave it; \
+              one that was cut behind a member then passes for whole",
         ..OptionInfo::COMMON
     },
 ];

@@ -459,7 +459,7 @@ fn xbkit_backs_up_offline() {
     assert_succeeds(&made);
     assert_succeeds(&sandbox.feed("xbkit extract -C out", &made.stdout));
     sandbox.assert_holds("out", &files);
-    assert_fails(&sandbox.run("xbkit backup --offline --datadir data --stream tar"), 2, "tar");
+    assert_fails(&sandbox.run("xbkit backup --offline --datadir data --stream cpio"), 2, "cpio");
 }
 
 #[test]
@@ -548,7 +548,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     ("mariadb-backup --backup --compress=quicklz --compress-threads=4 --compress-chunk-size=64K --stream=mbstream", Refused("compress")),
     ("mariadb-backup --prepare --use-memory=1G --target-dir=/x --datadir={}/no --mysqld-args --wsrep_on=1", Refused("prepare")),
     ("mariadb-backup --move-back --galera-info --force-non-empty-directories --parallel=4 --target-dir=/x --datadir={}/no", Refused("move-back")),
-    ("mariadb-backup --backup --stream=tar --target-dir=/tmp/x", Refused("stream")),
+    ("mariadb-backup --backup --stream=tar --target-dir=/tmp/x", Understood),
     ("innobackupex --defaults-file={}/my.cnf --defaults-group=mysqld --no-version-check --tmpdir=/tmp/x --user=u --password=p --socket={}/none --galera-info --stream=xbstream /tmp/x", Refused("galera-info")),
     ("innobackupex --apply-log --rebuild-indexes --rebuild-threads=4 /x", Refused("apply-log")),
     ("innobackupex --move-back --force-non-empty-directories --datadir={}/no /x", Refused("move-back")),
@@ -560,7 +560,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     ("xtrabackup --parallel=4 --decompress --remove-original --target-dir=/x", Refused("decompress")),
     // Vitess
     ("xtrabackup --defaults-file={}/my.cnf --backup --socket={}/none --slave-info --user=u --target-dir=/x --stream=xbstream", Refused("slave-info")),
-    ("xtrabackup --defaults-file={}/my.cnf --backup --socket={}/none --user=u --target-dir=/x --stream=tar", Refused("stream")),
+    ("xtrabackup --defaults-file={}/my.cnf --backup --socket={}/none --user=u --target-dir=/x --stream=tar", Understood),
     ("xtrabackup --defaults-file={}/my.cnf --prepare --target-dir=/x", Refused("prepare")),
     // wal-g
     ("xtrabackup --backup --stream=xbstream --datadir={}/no", Understood),
@@ -599,7 +599,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     ("xtrabackup --backup --target-dir . --incremental-basedir . --incremental-lsn=5 --stream=xbstream", Refused("incremental-basedir")),
     ("mariadb-backup --defaults-file={}/my.cnf --backup --stream=xbstream --tmpdir=/t --safe-slave-backup --no-lock --target-dir=/x", Understood),
     ("innobackupex --defaults-file={}/my.cnf --ibbackup=/usr/bin/xtrabackup --stream=xbstream --tmpdir=/t --strict=OFF --no-timestamp /x", Understood),
-    ("innobackupex --stream=tar --tmpdir=/t --no-timestamp /x", Refused("stream")),
+    ("innobackupex --stream=tar --tmpdir=/t --no-timestamp /x", Understood),
     ("xtrabackup --defaults-file={}/my.cnf --user=u --password=p --target-dir=/x --backup --socket={}/none --compress=zstd --compress-chunk-size=65536 --compress-threads=4 --stream=xbstream", Refused("compress")),
     ("xtrabackup --backup --databases=a --stream=xbstream", Refused("databases")),
     // replication-manager and others

@@ -9,10 +9,8 @@ use std::process::Command;
 use xbkit::options::{Job, OPTIONS, OptionType};
 
 /// What belongs to the command line alone: where bytes come from and go to, and talk.
-const ITS_OWN: &[&str] = &[
-    "help", "version", "progress", "verbose", "output", "input", "offline", "stream", "long",
-    "json",
-];
+const ITS_OWN: &[&str] =
+    &["help", "version", "progress", "verbose", "output", "input", "offline", "long", "json"];
 
 const COMMANDS: &[(&str, Job)] = &[
     ("create", Job::Create),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use xbkit::{Dialect, Result, limits};
+use xbkit::{Dialect, Format, Result, limits};
 
 use crate::dropin::parse_number;
 use crate::exit::Status;
@@ -18,7 +18,8 @@ use crate::{link, pages, signals};
 
 const VOICE: Voice = Voice::Plain("xbkit");
 
-/// Streams physical backups of MySQL and MariaDB as xbstream, and extracts such streams, verified
+/// Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts such streams,
+/// verified
 #[derive(Debug, Parser)]
 #[command(name = "xbkit", version, arg_required_else_help = true, after_help = AFTER)]
 struct Cli {
@@ -59,6 +60,9 @@ struct CreateArgs {
     /// Take paths as relative to this directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// The format of the stream
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "xbstream")]
+    stream: FormatArg,
     /// Read with so many threads
     #[arg(short, long, value_name = "N", value_parser = threads)]
     parallel: Option<usize>,
@@ -96,6 +100,9 @@ struct ExtractArgs {
     /// Do not wait until the files are on disk
     #[arg(long)]
     no_sync: bool,
+    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
+    #[arg(long)]
+    allow_missing_end: bool,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -129,7 +136,7 @@ struct BackupArgs {
     aria_log_dir_path: Option<PathBuf>,
     /// The format of the stream
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "xbstream")]
-    stream: Format,
+    stream: FormatArg,
     /// Read with so many threads
     #[arg(short, long, value_name = "N", value_parser = threads)]
     parallel: Option<usize>,
@@ -179,8 +186,20 @@ enum DialectArg {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum FormatArg {
+    /// Members interleave; what xbstream and mbstream extract
     Xbstream,
+    /// Members one behind the other; what tar -x and tar -ix extract
+    Tar,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Xbstream => Self::Xbstream,
+            FormatArg::Tar => Self::Tar,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -232,6 +251,7 @@ fn create(args: CreateArgs) -> Status {
     let job = CreateFiles {
         base: args.directory,
         files: args.paths,
+        format: args.stream.into(),
         parallel: args.parallel,
         chunk_size: args.chunk_size,
         dialect: args.dialect.map(|dialect| match dialect {
@@ -246,7 +266,6 @@ fn create(args: CreateArgs) -> Status {
 }
 
 fn backup(args: BackupArgs) -> Status {
-    let Format::Xbstream = args.stream;
     if !args.offline {
         return explain(&Cli::command().error(
             Mistake::MissingRequiredArgument,
@@ -255,6 +274,7 @@ fn backup(args: BackupArgs) -> Status {
         ));
     }
     let job = ColdBackup {
+        format: args.stream.into(),
         datadir: args.datadir,
         data_home: args.innodb_data_home_dir,
         system_files: Vec::new(),
@@ -276,6 +296,7 @@ fn extract(args: ExtractArgs) -> Status {
         parallel: args.parallel,
         overwrite: args.overwrite,
         sync: !args.no_sync,
+        missing_end: args.allow_missing_end,
     };
     from_input(args.input.as_deref(), &args.talk, |input, reporter| {
         job.run(input, signals::token()?, reporter)

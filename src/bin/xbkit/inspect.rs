@@ -21,6 +21,9 @@ pub(crate) struct ListArgs {
     /// With sizes in bytes
     #[arg(short, long)]
     long: bool,
+    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
+    #[arg(long)]
+    allow_missing_end: bool,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -32,6 +35,9 @@ pub(crate) struct VerifyArgs {
     /// Let a sound stream pass although nothing in it proves that it is complete
     #[arg(long)]
     allow_unproven: bool,
+    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
+    #[arg(long)]
+    allow_missing_end: bool,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -56,7 +62,10 @@ impl ListArgs {
             failure: None,
             reporter,
         };
-        let result = List::new().cancel(token).run_fd(input.as_fd(), &mut listing);
+        let result = List::new()
+            .allow_missing_end(self.allow_missing_end)
+            .cancel(token)
+            .run_fd(input.as_fd(), &mut listing);
         let flushed = listing.out.flush();
         // A list that cannot be written ends its job by cancelling it.
         if let Some(error) = listing.failure.take().or(flushed.err()) {
@@ -75,6 +84,7 @@ impl VerifyArgs {
     ) -> Result<Totals> {
         Verify::new()
             .allow_unproven(self.allow_unproven)
+            .allow_missing_end(self.allow_missing_end)
             .cancel(token)
             .run_fd(input.as_fd(), reporter)
             .map(Totals::from)

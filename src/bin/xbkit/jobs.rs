@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use xbkit::{
     Backup, CancelToken, ChangedFiles, Create, CreateReport, Dialect, Extract, ExtractReport,
-    Result,
+    Format, Result,
 };
 
 use crate::dropin::Named;
@@ -16,6 +16,7 @@ use crate::ui::{Reporter, Totals};
 pub(crate) struct CreateFiles {
     pub(crate) base: PathBuf,
     pub(crate) files: Vec<PathBuf>,
+    pub(crate) format: Format,
     pub(crate) parallel: Option<usize>,
     pub(crate) chunk_size: Option<usize>,
     pub(crate) dialect: Option<Dialect>,
@@ -29,7 +30,8 @@ impl CreateFiles {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        let mut job = Create::new().base(self.base).manifest(self.manifest).cancel(token);
+        let mut job =
+            Create::new().base(self.base).format(self.format).manifest(self.manifest).cancel(token);
         for file in self.files {
             job = job.file(file);
         }
@@ -77,6 +79,7 @@ impl CreateNamed {
 /// `xbkit backup --offline`, and the backup programs on a stopped server.
 #[derive(Debug)]
 pub(crate) struct ColdBackup {
+    pub(crate) format: Format,
     pub(crate) datadir: PathBuf,
     pub(crate) data_home: Option<PathBuf>,
     /// Of `innodb_data_file_path`; empty for the default.
@@ -95,7 +98,10 @@ impl ColdBackup {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        let mut job = Backup::of_datadir(self.datadir).manifest(self.manifest).cancel(token);
+        let mut job = Backup::of_datadir(self.datadir)
+            .format(self.format)
+            .manifest(self.manifest)
+            .cancel(token);
         if let Some(threads) = self.parallel {
             job = job.parallel(threads);
         }
@@ -125,6 +131,7 @@ pub(crate) struct ExtractWhole {
     pub(crate) parallel: Option<usize>,
     pub(crate) overwrite: bool,
     pub(crate) sync: bool,
+    pub(crate) missing_end: bool,
 }
 
 impl ExtractWhole {
@@ -134,8 +141,11 @@ impl ExtractWhole {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        let mut job =
-            Extract::into_dir(self.dir).overwrite(self.overwrite).sync(self.sync).cancel(token);
+        let mut job = Extract::into_dir(self.dir)
+            .overwrite(self.overwrite)
+            .sync(self.sync)
+            .allow_missing_end(self.missing_end)
+            .cancel(token);
         job = job.parallel(self.parallel.unwrap_or_else(extracting_threads));
         for pattern in &self.patterns {
             job = job.member_pattern(pattern)?;

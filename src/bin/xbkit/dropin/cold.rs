@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
-use xbkit::{Error, ErrorKind, Result};
+use xbkit::{Error, ErrorKind, Format, Result};
 
 use super::getopt::{self, Given, Parsed, Setting};
 use super::option::Id;
@@ -40,14 +40,14 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     }
     getopt::check_refused(&parsed.given)?;
     check_mode(tool, &parsed)?;
-    check_stream(tool, &parsed.given)?;
+    let format = format(tool, &parsed.given)?;
     let place = Place::of(&parsed.given)?;
     let parallel = parallel(tool, &parsed.given, 1)?;
     let output = Output::open(None)?;
 
     voice.note(&tool.banner());
     place.refuse_running()?;
-    let job = plan(&parsed.given, parallel)?;
+    let job = plan(&parsed.given, format, parallel)?;
     voice.note(&format!(
         "no server answers: taking a cold backup of '{}'",
         escape_path(&job.datadir)
@@ -83,32 +83,28 @@ fn check_mode(tool: Tool, parsed: &Parsed) -> Result<()> {
     }
 }
 
-/// Only xbstream leaves this version; MariaDB's program has a name of its own for it.
-fn check_stream(tool: Tool, given: &[Given]) -> Result<()> {
-    let refused = |message: &str, hint: &'static str| {
-        Err(Error::new(ErrorKind::Unsupported, message.to_owned()).hint(hint))
-    };
+/// The format of the stream; MariaDB's program has a name of its own for xbstream. Every name makes
+/// tar, though MariaDB's programs and the newer ones of Percona have given it up.
+fn format(tool: Tool, given: &[Given]) -> Result<Format> {
     let mariadb = matches!(tool, Tool::Mariabackup | Tool::MariadbBackup);
     match getopt::last(given, Id::Stream) {
-        None | Some(Setting::Off) => refused(
+        None | Some(Setting::Off) => Err(Error::new(
+            ErrorKind::Unsupported,
             "backing up into a directory is not in this version",
-            "stream it, and extract the stream: ... --stream=xbstream | xbstream -x -C DIR",
-        ),
-        Some(Setting::On) => Ok(()),
+        )
+        .hint("stream it, and extract the stream: ... --stream=xbstream | xbstream -x -C DIR")),
+        Some(Setting::On) => Ok(Format::Xbstream),
         Some(Setting::Text(format)) => match format.as_bytes() {
-            b"xbstream" => Ok(()),
-            b"mbstream" if mariadb => Ok(()),
-            b"tar" => refused(
-                "option '--stream': tar is not in this version",
-                "use --stream=xbstream, and xbstream -x in place of tar -xi",
-            ),
-            _ => Err(usage("option '--stream' takes xbstream")),
+            b"xbstream" => Ok(Format::Xbstream),
+            b"mbstream" if mariadb => Ok(Format::Xbstream),
+            b"tar" => Ok(Format::Tar),
+            _ => Err(usage("option '--stream' takes xbstream or tar")),
         },
     }
 }
 
 /// Finds the directories. Those of the server that lie within the data directory come with it.
-fn plan(given: &[Given], parallel: usize) -> Result<ColdBackup> {
+fn plan(given: &[Given], format: Format, parallel: usize) -> Result<ColdBackup> {
     let datadir = PathBuf::from(getopt::text(given, Id::Datadir).unwrap_or(OsStr::new(DATADIR)));
     let real = fs::canonicalize(&datadir).map_err(|error| {
         Error::io(ErrorKind::Source, "cannot open the data directory", error)
@@ -121,6 +117,7 @@ fn plan(given: &[Given], parallel: usize) -> Result<ColdBackup> {
         Ok((!is_within(&dir, &real)?).then_some(dir))
     };
     let job = ColdBackup {
+        format,
         // Its place within the data directory must be known too, to find and lock it.
         data_home: getopt::text(given, Id::DataHome)
             .map(|dir| datadir.join(dir))
@@ -235,6 +232,7 @@ mod tests {
                     "--innodb_data_home_dir=.",
                 ],
             ),
+            Format::Xbstream,
             3,
         )
         .unwrap();
@@ -253,7 +251,8 @@ mod tests {
         fs::create_dir(&other).unwrap();
         let datadir = format!("--datadir={}", data.display());
         let other = other.display();
-        let error = |words: &[&str]| plan(&given(Tool::Xtrabackup, words), 1).map(|_| ());
+        let error =
+            |words: &[&str]| plan(&given(Tool::Xtrabackup, words), Format::Tar, 1).map(|_| ());
         for refused in [
             format!("--innodb-directories=in;{other}"),
             format!("--innodb-doublewrite-dir={other}"),
@@ -281,13 +280,17 @@ mod tests {
     }
 
     #[test]
-    fn only_xbstream_leaves() {
-        let check = |tool, words: &[&str]| check_stream(tool, &given(tool, words)).is_ok();
-        assert!(check(Tool::Xtrabackup, &["--stream"]));
-        assert!(check(Tool::Innobackupex, &["--stream", "xbstream"]));
-        assert!(check(Tool::MariadbBackup, &["--stream=mbstream"]));
-        assert!(!check(Tool::Xtrabackup, &["--stream=mbstream"]));
-        assert!(!check(Tool::Innobackupex, &["--stream=tar"]));
-        assert!(!check(Tool::Mariabackup, &[]));
+    fn each_name_makes_both_formats() {
+        let check = |tool, words: &[&str]| format(tool, &given(tool, words)).ok();
+        let xbstream = Some(Format::Xbstream);
+        assert_eq!(check(Tool::Xtrabackup, &["--stream"]), xbstream);
+        assert_eq!(check(Tool::Innobackupex, &["--stream", "xbstream"]), xbstream);
+        assert_eq!(check(Tool::MariadbBackup, &["--stream=mbstream"]), xbstream);
+        for tool in [Tool::Innobackupex, Tool::Xtrabackup, Tool::Mariabackup] {
+            assert_eq!(check(tool, &["--stream=tar"]), Some(Format::Tar));
+        }
+        assert_eq!(check(Tool::Xtrabackup, &["--stream=mbstream"]), None);
+        assert_eq!(check(Tool::Innobackupex, &["--stream=cpio"]), None);
+        assert_eq!(check(Tool::Mariabackup, &[]), None);
     }
 }
