@@ -7,6 +7,7 @@
 pub(crate) mod build;
 pub(crate) mod child;
 pub(crate) mod chunks;
+pub(crate) mod coded;
 pub(crate) mod golden;
 pub(crate) mod peers;
 pub(crate) mod reference;
