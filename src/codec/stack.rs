@@ -2,11 +2,6 @@
 //!
 //! XtraBackup compresses, then encrypts, and each layer appends its suffix: `t1.ibd.zst.xbcrypt`.
 
-#![expect(
-    dead_code,
-    reason = "the jobs take members' layers off and put them on with the next changes"
-)]
-
 use std::fmt;
 
 use super::gzip::{GzipDecoder, GzipEncoder};
@@ -156,6 +151,17 @@ impl Compression {
     }
 }
 
+/// What is done with one member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It stays as it is.
+    Plain,
+    /// It is encrypted, if anything is, but not compressed.
+    Encrypted,
+    /// All that was asked for.
+    Whole,
+}
+
 /// How members are stored: compressed, then encrypted.
 #[derive(Clone)]
 pub(crate) struct Storing {
@@ -180,6 +186,42 @@ impl fmt::Debug for Storing {
 }
 
 impl Storing {
+    /// Members stay as they are; `ivs` serves those that will be encrypted.
+    pub(crate) fn plain(ivs: IvSource) -> Self {
+        Self {
+            compression: None,
+            block_size: limits::CODEC_BLOCK_DEFAULT,
+            encryption: None,
+            chunk_size: limits::CODEC_BLOCK_DEFAULT,
+            ivs,
+        }
+    }
+
+    /// Whether members stay as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compression.is_none() && self.encryption.is_none()
+    }
+
+    /// What is done with the member of this path, which its name decides. XtraBackup leaves
+    /// checkpoints and the pages' sizes of deltas readable, and does not compress RocksDB's
+    /// files, which are compressed already.
+    pub(crate) fn way(&self, path: &[u8]) -> Way {
+        let name = super::base_name(path);
+        if self.is_plain() || name.ends_with(b"_checkpoints") || name.ends_with(b".meta") {
+            return Way::Plain;
+        }
+        let mut components = path.split(|byte| *byte == b'/');
+        if components.any(|part| part == b".rocksdb" || part == b"#rocksdb") {
+            return self.uncompressed();
+        }
+        Way::Whole
+    }
+
+    /// What is done with a member that does not compress.
+    pub(crate) fn uncompressed(&self) -> Way {
+        if self.encryption.is_some() { Way::Encrypted } else { Way::Plain }
+    }
+
     /// Whether the numbers are within their ranges.
     pub(crate) fn check(&self) -> Result<()> {
         check_range("compress chunk size", self.block_size, &limits::CODEC_BLOCK_RANGE)?;
@@ -188,23 +230,26 @@ impl Storing {
     }
 
     /// What a stored member's name ends with.
-    pub(crate) fn suffix(&self) -> String {
-        let compression = self.compression.map_or("", |compression| compression.codec().suffix());
-        let encryption = self.encryption.as_ref().map_or("", |_| Codec::Xbcrypt.suffix());
+    pub(crate) fn suffix(&self, way: Way) -> String {
+        let compression = self.compression.filter(|_| way == Way::Whole);
+        let encryption = self.encryption.as_ref().filter(|_| way != Way::Plain);
+        let compression = compression.map_or("", |compression| compression.codec().suffix());
+        let encryption = encryption.map_or("", |_| Codec::Xbcrypt.suffix());
         format!("{compression}{encryption}")
     }
 
     /// An encoder; each thread needs one of its own.
-    pub(crate) fn encoder(&self) -> Result<StackEncoder> {
+    pub(crate) fn encoder(&self, way: Way) -> Result<StackEncoder> {
         let block = self.block_size;
-        let compress: Option<Box<dyn Encoder>> = match self.compression {
-            None => None,
-            Some(Compression::Quicklz) => Some(Box::new(QpressEncoder::new(block))),
-            Some(Compression::Lz4) => Some(Box::new(Lz4Encoder::new(block)?)),
-            Some(Compression::Zstd { level }) => Some(Box::new(ZstdEncoder::new(level)?)),
-            Some(Compression::Gzip { level }) => Some(Box::new(GzipEncoder::new(level))),
-        };
-        let key = self.encryption.clone();
+        let compress: Option<Box<dyn Encoder>> =
+            match self.compression.filter(|_| way == Way::Whole) {
+                None => None,
+                Some(Compression::Quicklz) => Some(Box::new(QpressEncoder::new(block))),
+                Some(Compression::Lz4) => Some(Box::new(Lz4Encoder::new(block)?)),
+                Some(Compression::Zstd { level }) => Some(Box::new(ZstdEncoder::new(level)?)),
+                Some(Compression::Gzip { level }) => Some(Box::new(GzipEncoder::new(level))),
+            };
+        let key = self.encryption.clone().filter(|_| way != Way::Plain);
         let encrypt = key.map(|key| XbcryptEncoder::new(Some(key), self.chunk_size, self.ivs));
         Ok(StackEncoder { compress, encrypt, between: Vec::new() })
     }
@@ -384,7 +429,7 @@ mod tests {
     fn pieces_are_encoded_alone_and_decoded_together() {
         let storing = storing();
         storing.check().unwrap();
-        assert_eq!(storing.suffix(), ".zst.xbcrypt");
+        assert_eq!(storing.suffix(Way::Whole), ".zst.xbcrypt");
         let plain: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
         let pieces: Vec<Piece<'_>> = plain
             .chunks(100_000)
@@ -396,14 +441,14 @@ mod tests {
                 last: number == 11,
             })
             .collect();
-        let mut one = storing.encoder().unwrap();
+        let mut one = storing.encoder(Way::Whole).unwrap();
         let mut together = Vec::new();
         for piece in &pieces {
             one.encode(piece, &mut together).unwrap();
         }
         let mut alone = vec![Vec::new(); pieces.len()];
         for (piece, out) in pieces.iter().zip(&mut alone).rev() {
-            storing.encoder().unwrap().encode(piece, out).unwrap();
+            storing.encoder(Way::Whole).unwrap().encode(piece, out).unwrap();
         }
         assert!(alone.concat() == together);
 

@@ -1,5 +1,7 @@
 //! Streaming files: read in parallel, written as one stream from the calling thread.
 
+mod coded;
+mod coders;
 #[cfg(feature = "server")]
 pub(crate) mod feed;
 pub(crate) mod packer;
@@ -11,6 +13,8 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::CancelToken;
+use crate::codec::stack::{Compression, Storing};
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::format::any::Format;
@@ -19,6 +23,7 @@ use crate::format::xbstream::Dialect;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::limits;
+use crate::sys;
 use run::{Content, Task};
 
 /// What to do about a file that changed while it was being read.
@@ -40,6 +45,9 @@ pub(crate) struct StreamOptions {
     pub(crate) dialect: Dialect,
     pub(crate) changed: ChangedFiles,
     pub(crate) manifest: bool,
+    pub(crate) storing: Storing,
+    pub(crate) compress_threads: usize,
+    pub(crate) encrypt_threads: usize,
     pub(crate) cancel: Option<CancelToken>,
 }
 
@@ -52,6 +60,9 @@ impl Default for StreamOptions {
             dialect: Dialect::Common,
             changed: ChangedFiles::Refuse,
             manifest: true,
+            storing: Storing::plain(sys::random::fill),
+            compress_threads: 1,
+            encrypt_threads: 1,
             cancel: None,
         }
     }
@@ -65,13 +76,30 @@ impl StreamOptions {
             let message = "only an xbstream has dialects, and the format is tar";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        Ok(())
+        if self.format == Format::Tar && !self.storing.is_plain() {
+            let message =
+                "members of a tar archive are neither compressed nor encrypted one by one";
+            return Err(Error::new(ErrorKind::InvalidArgument, message)
+                .hint("compress the whole archive, by a program behind it, or make an xbstream"));
+        }
+        limits::check_range("compress threads", self.compress_threads, &limits::PARALLEL_RANGE)?;
+        limits::check_range("encrypt threads", self.encrypt_threads, &limits::PARALLEL_RANGE)?;
+        self.storing.check()
+    }
+
+    /// Threads that compress and encrypt: a piece is both by one of them.
+    pub(crate) fn coding_threads(&self) -> usize {
+        let compress = self.storing.compression.map_or(0, |_| self.compress_threads);
+        let encrypt = self.storing.encryption.as_ref().map_or(0, |_| self.encrypt_threads);
+        compress.max(encrypt)
     }
 }
 
 /// A job that streams files.
 ///
 /// Memory: `chunk_size` for each of `2 × parallel + 2` buffers, or one buffer if `parallel` is 1.
+/// Compressing and encrypting adds 2 MiB for each of their threads, 8 MiB for each reading one,
+/// and what the codec needs: 1 MiB at most, but for Zstandard above level 6.
 #[derive(Clone, Debug, Default)]
 pub struct Create {
     base: PathBuf,
@@ -85,7 +113,7 @@ pub struct Create {
 pub struct CreateReport {
     /// Members in the stream, less the manifest.
     pub members: u64,
-    /// Bytes of these members, holes included.
+    /// Bytes of these members, holes included, before they were compressed or encrypted.
     pub payload_bytes: u64,
     /// Bytes of the stream.
     pub stream_bytes: u64,
@@ -151,6 +179,49 @@ impl Create {
     /// On by default.
     pub fn manifest(mut self, manifest: bool) -> Self {
         self.options.manifest = manifest;
+        self
+    }
+
+    /// Compresses members, each by itself, as XtraBackup does: their names get a suffix such as
+    /// `.zst`. Checkpoints (`*_checkpoints`), `*.meta`, files of RocksDB and encrypted tablespaces
+    /// of MySQL are not compressed.
+    pub fn compress(mut self, compression: Compression) -> Self {
+        self.options.storing.compression = Some(compression);
+        self
+    }
+
+    /// Compresses on so many threads, 1 to 256, besides those that read. The stream is the same
+    /// for every number.
+    pub fn compress_threads(mut self, threads: usize) -> Self {
+        self.options.compress_threads = threads;
+        self
+    }
+
+    /// Plain bytes that are compressed on their own: a block of `QuickLZ` or LZ4. 1 KiB to 64 MiB,
+    /// for LZ4 to 4 MiB; 65536 unless set.
+    pub fn compress_chunk_size(mut self, bytes: usize) -> Self {
+        self.options.storing.block_size = bytes;
+        self
+    }
+
+    /// Encrypts members, each by itself, as xbcrypt does: their names get the suffix `.xbcrypt`,
+    /// behind that of compression. Checkpoints (`*_checkpoints`), `*.meta` and the manifest, which
+    /// names all members, stay readable.
+    pub fn encrypt(mut self, key: Key) -> Self {
+        self.options.storing.encryption = Some(key);
+        self
+    }
+
+    /// Encrypts on so many threads, 1 to 256, besides those that read. With compression, a piece
+    /// is compressed and encrypted by one thread, of which there are as many as the larger number.
+    pub fn encrypt_threads(mut self, threads: usize) -> Self {
+        self.options.encrypt_threads = threads;
+        self
+    }
+
+    /// Plain bytes of an encrypted chunk, 1 KiB to 64 MiB; 65536 unless set.
+    pub fn encrypt_chunk_size(mut self, bytes: usize) -> Self {
+        self.options.storing.chunk_size = bytes;
         self
     }
 

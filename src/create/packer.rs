@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 
 use super::ChangedFiles;
 use super::StreamOptions;
+use super::coders::{Coders, Encoders};
 #[cfg(feature = "server")]
 use super::feed::Origin;
 use super::run::{Content, Task};
+use crate::codec::stack::Way;
 use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::any::Format;
 use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
     Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header, crc32,
-    payload_header_len, put_payload_header,
+    mark_coded, payload_header_len, put_payload_header,
 };
+use crate::innodb::space::{FLAGS_END, is_encrypted};
 use crate::limits;
 use crate::sys::file::{self, Extent, FileFacts};
 
@@ -79,6 +82,11 @@ impl Parcel {
         Ok(())
     }
 
+    /// Says that the chunk that begins at `start` opens a compressed or encrypted member.
+    fn mark_coded(&mut self, start: usize) {
+        mark_coded(self.bytes.get_mut(start..).unwrap_or_default());
+    }
+
     fn append_frame(&mut self, bytes: &[u8]) -> Result<()> {
         self.append(bytes)?;
         self.note_frame(self.filled - bytes.len()..self.filled);
@@ -96,7 +104,10 @@ impl Parcel {
 /// A member that ended.
 pub(super) struct Ended {
     pub(super) path: MemberPath,
+    /// In the stream.
     pub(super) size: u64,
+    /// Before it was compressed or encrypted, if it was.
+    pub(super) plain_size: Option<u64>,
     /// Of its bytes, if there will be a manifest.
     pub(super) hash: Option<blake3::Hash>,
 }
@@ -104,23 +115,43 @@ pub(super) struct Ended {
 /// Where full parcels go; gives an empty one back.
 pub(super) trait Outlet {
     fn ship(&mut self, parcel: Parcel) -> Result<Parcel>;
+
+    /// To be called while the reader waits for others; an error ends it.
+    fn tick(&mut self) -> Result<()>;
 }
 
 /// Reads files and packs them into parcels.
 pub(super) struct Packer<'o, O: Outlet> {
-    options: &'o StreamOptions,
-    outlet: &'o mut O,
+    pub(super) options: &'o StreamOptions,
+    pub(super) coders: &'o Coders,
+    pub(super) encoders: Encoders<'o>,
+    pub(super) outlet: &'o mut O,
     /// `None` only after the outlet failed.
     parcel: Option<Parcel>,
     scratch: Vec<u8>,
     /// Of the member's bytes so far, if there will be a manifest.
     hasher: Option<blake3::Hasher>,
+    /// Buffers to be used again.
+    pub(super) spare: Vec<Vec<u8>>,
 }
 
 impl<'o, O: Outlet> Packer<'o, O> {
-    pub(super) fn new(options: &'o StreamOptions, outlet: &'o mut O, parcel: Parcel) -> Self {
-        let hasher = options.manifest.then(blake3::Hasher::new);
-        Self { options, outlet, parcel: Some(parcel), scratch: Vec::new(), hasher }
+    pub(super) fn new(
+        options: &'o StreamOptions,
+        coders: &'o Coders,
+        outlet: &'o mut O,
+        parcel: Parcel,
+    ) -> Self {
+        Self {
+            options,
+            coders,
+            encoders: Encoders::new(&options.storing),
+            outlet,
+            parcel: Some(parcel),
+            scratch: Vec::new(),
+            hasher: options.manifest.then(blake3::Hasher::new),
+            spare: Vec::new(),
+        }
     }
 
     /// Packs a whole member.
@@ -134,14 +165,25 @@ impl<'o, O: Outlet> Packer<'o, O> {
             Content::Origin(origin) => self.pack_origin(&task.member, origin.0.as_ref()),
             Content::Bytes(bytes) => {
                 let size = bytes.len() as u64;
+                let way = self.options.storing.way(task.member.as_bytes());
+                if way != Way::Plain {
+                    return self.pack_coded(&task.member, way, size, &mut |room, at| {
+                        let at = usize::try_from(at).unwrap_or(usize::MAX);
+                        Ok(copy(room, bytes.get(at..).unwrap_or_default()))
+                    });
+                }
                 self.reserve(&task.member, size)?;
-                self.pack_chunk(&task.member, 0, |room| {
-                    let len = room.len().min(bytes.len());
-                    room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                    Ok(len)
-                })?;
-                self.end(&task.member, size)
+                self.pack_chunk(&task.member, 0, |room| Ok(copy(room, bytes)))?;
+                self.end(&task.member, size, None)
             }
+        }
+    }
+
+    /// Makes the chunk packed last, of `len` payload bytes, say that it opens a coded member.
+    pub(super) fn mark_opening(&mut self, member: &MemberPath, len: usize) {
+        if let Some(parcel) = self.parcel.as_mut().filter(|_| self.options.manifest) {
+            let chunk = payload_header_len(member.as_bytes()) + len;
+            parcel.mark_coded(parcel.filled.saturating_sub(chunk));
         }
     }
 
@@ -159,6 +201,10 @@ impl<'o, O: Outlet> Packer<'o, O> {
     fn pack_origin(&mut self, member: &MemberPath, origin: &dyn Origin) -> Result<()> {
         let Some(mut reading) = origin.open()? else { return Ok(()) };
         let size = reading.size();
+        let way = self.options.storing.way(member.as_bytes());
+        if way != Way::Plain {
+            return self.pack_coded(member, way, size, &mut |room, at| reading.read(room, at));
+        }
         self.reserve(member, size)?;
         let mut offset = 0;
         while offset < size {
@@ -176,7 +222,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 break;
             }
         }
-        self.end(member, offset)
+        self.end(member, offset, None)
     }
 
     pub(super) fn outlet(&mut self) -> &mut O {
@@ -219,6 +265,17 @@ impl<'o, O: Outlet> Packer<'o, O> {
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
         let (source, before) = SourceFile::open(path)?;
         let size = before.fingerprint.size;
+        let way = self.way(member, &source)?;
+        if way != Way::Plain {
+            if size > self.options.chunk_size as u64 {
+                file::advise_sequential(&source.file);
+            }
+            let packed =
+                self.pack_pieces(member, way, size, &mut |room, at| source.read(room, at))?;
+            let after = source.facts()?;
+            self.check_unchanged(path, &before, &after, packed.plain)?;
+            return self.end(&packed.name, packed.stored, Some(packed.plain));
+        }
         self.reserve(member, size)?;
         let copied = if self.options.dialect == Dialect::Percona && before.allocated < size {
             self.pack_sparse(member, &source, size)?
@@ -227,7 +284,20 @@ impl<'o, O: Outlet> Packer<'o, O> {
         };
         let after = source.facts()?;
         self.check_unchanged(path, &before, &after, copied)?;
-        self.end(member, copied)
+        self.end(member, copied, None)
+    }
+
+    /// What is done with a file: MySQL's encrypted tablespaces do not compress.
+    fn way(&self, member: &MemberPath, source: &SourceFile<'_>) -> Result<Way> {
+        let way = self.options.storing.way(member.as_bytes());
+        let name = member.as_bytes();
+        if way != Way::Whole || !(name.ends_with(b".ibd") || name.ends_with(b".ibu")) {
+            return Ok(way);
+        }
+        let mut page = [0; FLAGS_END];
+        let len = source.read(&mut page, 0)?;
+        let encrypted = is_encrypted(page.get(..len).unwrap_or_default());
+        Ok(if encrypted { self.options.storing.uncompressed() } else { way })
     }
 
     /// Copies `size` bytes, or fewer if the file shrinks meanwhile. Gives their number.
@@ -258,7 +328,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
 
     /// Makes sure that the parcel takes `size` bytes of the member, or a whole chunk if that is
     /// less, so that big files are cut at multiples of the chunk size and small ones share.
-    fn reserve(&mut self, member: &MemberPath, size: u64) -> Result<()> {
+    pub(super) fn reserve(&mut self, member: &MemberPath, size: u64) -> Result<()> {
         let chunk = usize::try_from(size).unwrap_or(usize::MAX).min(self.options.chunk_size);
         let path = member.as_bytes();
         let need = payload_header_len(path) + chunk + HEADER_LEN + path.len();
@@ -267,7 +337,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
     }
 
     /// Packs one chunk of what `read` puts into the room it gets, and gives the length.
-    fn pack_chunk(
+    pub(super) fn pack_chunk(
         &mut self,
         member: &MemberPath,
         offset: u64,
@@ -352,24 +422,40 @@ impl<'o, O: Outlet> Packer<'o, O> {
         }
     }
 
-    fn end(&mut self, member: &MemberPath, size: u64) -> Result<()> {
+    /// Ends a member of `size` bytes in the stream.
+    pub(super) fn end(
+        &mut self,
+        member: &MemberPath,
+        size: u64,
+        plain_size: Option<u64>,
+    ) -> Result<()> {
         let mut chunk = Vec::with_capacity(HEADER_LEN + member.as_bytes().len());
         append_end(&mut chunk, member.as_bytes())?;
         if self.parcel.as_mut().ok_or_else(no_room)?.free().len() < chunk.len() {
             self.ship()?;
         }
         self.append_frame(&chunk)?;
-        self.note_ended(member, size)
+        if size == 0 && plain_size.is_some() && self.options.manifest {
+            let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+            parcel.mark_coded(parcel.filled - chunk.len());
+        }
+        self.note_ended(member, size, plain_size)
     }
 
-    pub(super) fn note_ended(&mut self, member: &MemberPath, size: u64) -> Result<()> {
+    /// Takes note of a member whose last byte is packed.
+    pub(super) fn note_ended(
+        &mut self,
+        member: &MemberPath,
+        size: u64,
+        plain_size: Option<u64>,
+    ) -> Result<()> {
         let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
         let hash = self.hasher.as_mut().map(|hasher| {
             let hash = hasher.finalize();
             hasher.reset();
             hash
         });
-        parcel.ended.push(Ended { path: member.clone(), size, hash });
+        parcel.ended.push(Ended { path: member.clone(), size, plain_size, hash });
         Ok(())
     }
 
@@ -478,6 +564,12 @@ impl<'p> SourceFile<'p> {
     fn error(&self, what: &'static str, error: io::Error) -> Error {
         Error::io(ErrorKind::Source, what, error).at_path(self.path)
     }
+}
+
+/// Copies what fits, and gives how much.
+fn copy(room: &mut [u8], bytes: &[u8]) -> usize {
+    room.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    room.len().min(bytes.len())
 }
 
 pub(super) fn no_room() -> Error {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::coders::Coders;
 #[cfg(feature = "server")]
 use super::feed::TaskFeed;
 use super::packer::{Outlet, Packer, Parcel, changed_warning, frames_len};
@@ -131,15 +132,17 @@ pub(crate) fn stream(
     let mut pump =
         Pump { sink, pulse, format: options.format, manifest, report: CreateReport::default() };
     pump.begin()?;
-    let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
-    if options.parallel == 1 {
-        on_this_thread(first, options, &mut pump)?;
-    } else {
-        let tasks = Planned { tasks: first, next: AtomicUsize::new(0) };
-        on_workers(&tasks, options, &mut pump, None)?;
-    }
-    check()?;
-    on_this_thread(last, options, &mut pump)?;
+    with_coders(options, |coders| {
+        let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
+        if options.parallel == 1 {
+            on_this_thread(first, options, coders, &mut pump)?;
+        } else {
+            let tasks = Planned { tasks: first, next: AtomicUsize::new(0) };
+            on_workers(&tasks, options, coders, &mut pump, None)?;
+        }
+        check()?;
+        on_this_thread(last, options, coders, &mut pump)
+    })?;
     pump.end(options)?;
     pump.sink.flush()?;
     pump.report.stream_bytes = pulse.progress().stream_bytes;
@@ -171,7 +174,9 @@ pub(crate) fn stream_fed<T: Send>(
         Ok(Err(error)) => shared.fail(error),
         Err(panic) => shared.fail(Error::from_panic(&*panic)),
     };
-    on_workers(&feed, options, &mut pump, Some(Box::new(conductor)))?;
+    with_coders(options, |coders| {
+        on_workers(&feed, options, coders, &mut pump, Some(Box::new(conductor)))
+    })?;
     let value = given.into_inner().ok_or_else(stopped)?;
     pump.end(options)?;
     pump.sink.flush()?;
@@ -181,12 +186,32 @@ pub(crate) fn stream_fed<T: Send>(
     Ok((pump.report, value))
 }
 
+/// Runs `body` beside the threads that compress and encrypt.
+fn with_coders<T>(options: &StreamOptions, body: impl FnOnce(&Coders) -> Result<T>) -> Result<T> {
+    let coders = Coders::new(options);
+    std::thread::scope(|scope| {
+        let _stop = StopCoders(&coders);
+        coders.start(scope, options)?;
+        body(&coders)
+    })
+}
+
+/// Ends the coders when it goes.
+struct StopCoders<'c>(&'c Coders);
+
+impl Drop for StopCoders<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 fn on_this_thread(
     tasks: &[Task],
     options: &StreamOptions,
+    coders: &Coders,
     pump: &mut Pump<'_, '_, '_>,
 ) -> Result<()> {
-    let mut packer = Packer::new(options, pump, Parcel::new(options.chunk_size));
+    let mut packer = Packer::new(options, coders, pump, Parcel::new(options.chunk_size));
     tasks.iter().try_for_each(|task| packer.pack(task))?;
     packer.finish()
 }
@@ -215,8 +240,12 @@ pub(super) fn name_taken(member: &MemberPath) -> Error {
     Error::new(ErrorKind::InvalidArgument, message).at_path(member)
 }
 
-/// The stream's length, if all sizes are known and no file has holes that are left out.
+/// The stream's length, if all sizes are known, no file has holes that are left out, and nothing
+/// is compressed or encrypted.
 fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
+    if !options.storing.is_plain() {
+        return None;
+    }
     let mut manifest = options.manifest.then(ManifestWriter::new);
     let (mut frames, mut payload) = (0, 0);
     let hash = blake3::Hash::from_bytes([0; 32]);
@@ -278,11 +307,11 @@ impl Pump<'_, '_, '_> {
         }
         for ended in std::mem::take(&mut parcel.ended) {
             self.report.members += 1;
-            self.report.payload_bytes += ended.size;
+            self.report.payload_bytes += ended.plain_size.unwrap_or(ended.size);
             self.pulse.member(ended.path.as_path(), ended.size)?;
             if let (Some(manifest), Some(hash)) = (&mut self.manifest, ended.hash) {
-                let (path, size) = (ended.path, ended.size);
-                manifest.member(&Ended { path, size, plain_size: None, hash });
+                let (path, size, plain_size) = (ended.path, ended.size, ended.plain_size);
+                manifest.member(&Ended { path, size, plain_size, hash });
             }
         }
         Ok(parcel.into_buffer())
@@ -310,6 +339,10 @@ impl Pump<'_, '_, '_> {
 impl Outlet for Pump<'_, '_, '_> {
     fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
         self.send(parcel).map(Parcel::reuse)
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.pulse.tick()
     }
 }
 
@@ -366,6 +399,10 @@ impl Outlet for ToPump<'_, '_> {
         self.shared.full.push(parcel).map_err(|_| stopped())?;
         self.shared.empty.pop().map(Parcel::reuse).ok_or_else(stopped)
     }
+
+    fn tick(&mut self) -> Result<()> {
+        if self.shared.full.is_closed() { Err(stopped()) } else { Ok(()) }
+    }
 }
 
 /// What feeds the readers, beside them.
@@ -374,6 +411,7 @@ type Conductor<'c> = Box<dyn FnOnce(&Shared<'_>) + Send + 'c>;
 fn on_workers(
     tasks: &dyn Tasks,
     options: &StreamOptions,
+    coders: &Coders,
     pump: &mut Pump<'_, '_, '_>,
     conductor: Option<Conductor<'_>>,
 ) -> Result<()> {
@@ -395,8 +433,10 @@ fn on_workers(
         (0..options.parallel)
             .try_for_each(|number| {
                 let shared = &shared;
-                spawn_worker(scope, &format!("xbkit-read-{number}"), move || read(shared, options))
-                    .map(drop)
+                spawn_worker(scope, &format!("xbkit-read-{number}"), move || {
+                    read(shared, options, coders);
+                })
+                .map(drop)
             })
             .and_then(|()| match conductor {
                 Some(body) => {
@@ -427,10 +467,11 @@ fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
 }
 
 /// A reader: takes one file after the other, the next that nobody has.
-fn read(shared: &Shared<'_>, options: &StreamOptions) {
+fn read(shared: &Shared<'_>, options: &StreamOptions, coders: &Coders) {
     let pack_all = || {
         let mut outlet = ToPump { shared, task: 0 };
-        let mut packer = Packer::new(options, &mut outlet, Parcel::new(options.chunk_size));
+        let parcel = Parcel::new(options.chunk_size);
+        let mut packer = Packer::new(options, coders, &mut outlet, parcel);
         while let Some((number, task)) = shared.tasks.next(&mut || packer.flush())? {
             packer.outlet().task = number;
             packer.pack(&task)?;

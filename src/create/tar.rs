@@ -102,7 +102,7 @@ impl<O: Outlet> Packer<'_, O> {
         self.make_room(padding)?;
         let zeros = [0; tar::BLOCK];
         self.append_frame(zeros.get(..padding).ok_or_else(no_room)?)?;
-        self.note_ended(member, size)
+        self.note_ended(member, size, None)
     }
 }
 

@@ -54,6 +54,13 @@ impl HoleRule {
     }
 }
 
+/// Whether the tablespace that begins with `page0` is encrypted by MySQL: bit 13 of its flags.
+/// MariaDB keeps that elsewhere.
+pub(crate) fn is_encrypted(page0: &[u8]) -> bool {
+    let flags = page0.get(FLAGS_END - 4..FLAGS_END).and_then(<[u8]>::first_chunk::<4>);
+    flags.is_some_and(|flags| u32::from_be_bytes(*flags) & (0x10 | 1 << 13) == 1 << 13)
+}
+
 /// Whether the page that begins with `page` is page-compressed; `None` if too little is there.
 pub(crate) fn is_page_compressed(page: &[u8]) -> Option<bool> {
     let &[a, b] = page.get(TYPE_END - 2..TYPE_END)? else { return None };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use crate::codec::stack::{Codec, Compression, StackEncoder, Storing};
+use crate::codec::stack::{Codec, Compression, StackEncoder, Storing, Way};
 use crate::codec::xbcrypt::Key;
 use crate::codec::{Decoder, Encoder, Piece};
 use crate::error::{Error, ErrorKind, Result};
@@ -155,13 +155,7 @@ impl<W: Write> EncodeWriter<W> {
     /// A writer that passes bytes on as they are, until it is told how to change them. `name` is
     /// kept in formats that hold a name.
     pub fn new(sink: W, name: &str) -> Result<Self> {
-        let storing = Storing {
-            compression: None,
-            block_size: limits::CODEC_BLOCK_DEFAULT,
-            encryption: None,
-            chunk_size: limits::CODEC_BLOCK_DEFAULT,
-            ivs: sys::random::fill,
-        };
+        let storing = Storing::plain(sys::random::fill);
         Ok(Self {
             sink,
             name: name.as_bytes().to_vec(),
@@ -218,7 +212,7 @@ impl<W: Write> EncodeWriter<W> {
         self.failed = true;
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
-            empty => empty.insert(self.storing.encoder()?),
+            empty => empty.insert(self.storing.encoder(Way::Whole)?),
         };
         self.stored.clear();
         let (member, offset) = (&self.name, self.offset);

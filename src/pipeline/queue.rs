@@ -95,6 +95,11 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     /// No more items: waits end, and what is in the queue can still be taken.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;

@@ -3,7 +3,7 @@
 use super::encode::SparseRun;
 use super::header::{self, Body, Header};
 use super::members::Members;
-use super::{FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, MAGIC};
+use super::{FLAG_CODED, FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, MAGIC};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME, ManifestPlace};
 use crate::format::member::{MemberId, MemberPath, normalize};
@@ -127,6 +127,8 @@ struct Chunk {
     offset: u64,
     stored_crc: u32,
     crc: crc32fast::Hasher,
+    /// Its flags say that it opens a compressed or encrypted member.
+    coded: bool,
 }
 
 /// Reads xbstream from slices as they come, of any length, and holds neither payload nor files.
@@ -166,7 +168,7 @@ impl Decoder {
             state: State::Header,
             head: Vec::with_capacity(header::MAX_LEN),
             map: Vec::new(),
-            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc },
+            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc, coded: false },
             members: Members::default(),
             offset: 0,
             announced: false,
@@ -184,6 +186,12 @@ impl Decoder {
     /// Whether the stream's beginning announced a manifest at its end.
     pub(crate) fn announces_manifest(&self) -> bool {
         self.announced
+    }
+
+    /// Whether the member that the last item opens is compressed or encrypted; `None` if only its
+    /// name can say, as in streams of other programs.
+    pub(crate) fn opens_coded(&self) -> Option<bool> {
+        self.announced.then_some(self.chunk.coded)
     }
 
     /// The framing before the member that is, or has the name of, the manifest; `None` if there is
@@ -417,13 +425,16 @@ impl Decoder {
     /// Takes note of a chunk's header, and holds the stream to what it says of its manifest.
     fn note_framing(&mut self, header: &Header<'_>, bytes: &[u8]) -> Result<()> {
         let is_first = self.chunk.start == 0;
+        self.chunk.coded = header.flags & FLAG_CODED != 0;
         if is_first {
-            self.announced = header.flags == FLAG_MANIFEST;
-        } else if header.flags == FLAG_MANIFEST {
+            self.announced = header.flags & !FLAG_CODED == FLAG_MANIFEST;
+        } else if header.flags & !FLAG_CODED == FLAG_MANIFEST {
             let message = "a stream with a manifest begins within this one";
             return Err(Error::new(ErrorKind::Format, message)
                 .hint("two streams stand one behind the other; separate them"));
-        } else if self.announced && header.flags & !(FLAG_IGNORABLE | FLAG_REWRITE) != 0 {
+        } else if self.announced
+            && header.flags & !(FLAG_IGNORABLE | FLAG_REWRITE | FLAG_CODED) != 0
+        {
             let message = format!(
                 "chunk has flags 0x{:02x}, which no stream with a manifest has",
                 header.flags
@@ -442,7 +453,7 @@ impl Decoder {
         if is_first && let Some((magic, [_, rest @ ..])) = bytes.split_at_checked(MAGIC.len()) {
             // As if announced, so that a lost announcement can be told.
             self.framing.update(magic);
-            self.framing.update(&[FLAG_MANIFEST]);
+            self.framing.update(&[FLAG_MANIFEST | header.flags & FLAG_CODED]);
             self.framing.update(rest);
         } else {
             self.framing.update(bytes);
@@ -459,7 +470,7 @@ impl Decoder {
             return Ok(());
         }
         let plain = matches!(header.body, Body::Payload { .. } | Body::End)
-            && (is_first || header.flags == 0);
+            && header.flags == if is_first { FLAG_MANIFEST } else { 0 };
         let open = self.members.first_open();
         match open {
             (Some(path), _) if path.as_bytes() != MANIFEST_NAME.as_bytes() => {

@@ -1,6 +1,6 @@
 //! Chunks as bytes.
 
-use super::{FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS};
+use super::{FLAG_CODED, FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::MANIFEST_NAME;
 use crate::limits;
@@ -76,6 +76,14 @@ pub fn append_payload_header(
 pub fn announce_manifest(chunk: &mut [u8]) {
     if let Some(flags) = chunk.get_mut(MAGIC.len()) {
         *flags |= FLAG_MANIFEST;
+    }
+}
+
+/// Makes `chunk`, the one that opens a member, say that the member is compressed or encrypted, as
+/// its name says. Only for streams that announce a manifest.
+pub fn mark_coded(chunk: &mut [u8]) {
+    if let Some(flags) = chunk.get_mut(MAGIC.len()) {
+        *flags |= FLAG_CODED;
     }
 }
 

@@ -48,7 +48,7 @@ pub use decode::{Decoder, Item, Step};
 pub(crate) use encode::manifest_chunks;
 pub use encode::{
     SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
-    append_seek, append_sparse_header, crc32, payload_header_len, put_payload_header,
+    append_seek, append_sparse_header, crc32, mark_coded, payload_header_len, put_payload_header,
 };
 pub(crate) use members::Members;
 
@@ -70,8 +70,13 @@ pub const FLAG_IGNORABLE: u8 = 0x01;
 /// Flag of MariaDB: the chunk opens an existing, closed member anew and truncates it.
 pub const FLAG_REWRITE: u8 = 0x02;
 
+/// Flag of xbkit, in streams with a manifest: the chunk opens a member that is compressed or
+/// encrypted, as the suffix of its name says. Without the flag a name says nothing: data
+/// directories may hold a `dump.sql.gz`. All known readers pass over it.
+pub const FLAG_CODED: u8 = 0x40;
+
 /// Flag of xbkit: the stream's first chunk says that a manifest is the last member. Its place is
-/// the first chunk alone, and no other flag stands beside it. All known readers pass over it.
+/// the first chunk alone, and none but [`FLAG_CODED`] stands beside it. All known readers pass over it.
 pub const FLAG_MANIFEST: u8 = 0x80;
 
 /// Which chunk types a writer may use beyond `P` and `E`.
