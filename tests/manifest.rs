@@ -14,8 +14,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::build::noise;
-use common::chunks::{self, Chunk};
+use common::build::{Chunks, noise};
+use common::chunks::{self, Chunk, Field};
 use common::peers;
 use common::sandbox::{Sandbox, WAYS, Way};
 use common::tree;
@@ -159,12 +159,23 @@ fn every_flipped_bit_is_refused() {
     assert!(flips > 20_000, "only {flips} flips");
 }
 
+/// The stream with the flags of one that has a manifest.
+fn flagged(mut stream: Vec<u8>) -> Vec<u8> {
+    for chunk in chunks::chunks(&stream.clone()) {
+        if chunk.begin == 0 || chunk.part(&stream, Field::Path).ends_with(MANIFEST_NAME.as_bytes())
+        {
+            stream[chunk.begin + 8] = 0x80;
+        }
+    }
+    stream
+}
+
 /// The chunks of a stream of three members, by member.
 fn pieces(stream: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut pieces: Vec<(String, Vec<u8>)> = Vec::new();
     for chunk in chunks::chunks(stream) {
         let Chunk { begin, end, .. } = chunk;
-        let name = chunk.part(stream, chunks::Field::Path).escape_ascii().to_string();
+        let name = chunk.part(stream, Field::Path).escape_ascii().to_string();
         let bytes = &stream[begin..end];
         match pieces.iter_mut().find(|piece| piece.0 == name) {
             Some(piece) => piece.1.extend_from_slice(bytes),
@@ -183,9 +194,9 @@ fn members_removed_renamed_swapped_added_or_appended_are_refused() {
         let mut all: Vec<u8> = order.iter().flat_map(|at| parts[*at].1.clone()).collect();
         // Whoever moves members about announces the manifest as it must be.
         for chunk in chunks::chunks(&all.clone()) {
-            all[chunk.begin + 8] = if chunk.begin == 0 { 0x80 } else { 0 };
+            all[chunk.begin + 8] = 0;
         }
-        all
+        flagged(all)
     };
     assert_eq!(join(&[0, 1, 2, 3]), stream);
     for order in [&[1, 2, 3][..], &[0, 2, 3], &[0, 1, 3], &[3], &[1, 0, 2, 3], &[0, 2, 1, 3]] {
@@ -237,6 +248,51 @@ fn members_removed_renamed_swapped_added_or_appended_are_refused() {
     assert_eq!((error.kind(), error.path()), (ErrorKind::Checksum, Some(Path::new("aa"))));
 }
 
+/// What loses its beginning loses the announcement with it, at the border of any chunk.
+#[test]
+fn a_stream_without_its_beginning_is_refused() {
+    for (name, stream) in corpus() {
+        let borders: Vec<usize> = chunks::chunks(&stream).iter().map(|chunk| chunk.begin).collect();
+        for border in &borders[1..] {
+            refused(&format!("{name} from {border}"), &stream[*border..]);
+        }
+        // Without the first chunk alone, and with others before it.
+        let second = borders[1];
+        refused(name, &[&Chunks::default().end(b"other").0, &stream[second..]].concat());
+        refused(name, &[&Chunks::default().end(b"other").0, &stream[..]].concat());
+    }
+}
+
+/// Nothing else hashes what chunks hold that readers may ignore.
+#[test]
+fn ignorable_chunks_are_proven_too() {
+    let ignorable = |body: &[u8]| Chunks::default().like_payload(1, b'Z', b"z", body).0;
+    let (before, chunk) = (flagged(Chunks::default().end(b"a").0), ignorable(b"one"));
+    let framing = [&before[..], &chunk].concat();
+    let text = format!(
+        "{{\"xbkit_manifest\":1,\"members\":[\n{{\"path\":\"a\",\"size\":0,\"blake3\":\"{}\"}}\n\
+         ],\"count\":1,\"framing\":{{\"bytes\":{},\"blake3\":\"{}\"}},\n",
+        blake3::hash(b"").to_hex(),
+        framing.len(),
+        blake3::hash(&framing).to_hex()
+    );
+    let text = format!("{text}\"blake3\":\"{}\"}}\n", blake3::hash(text.as_bytes()).to_hex());
+    let manifest = |name: &[u8]| {
+        let chunks = Chunks::default().payload(name, 0, text.as_bytes()).end(name);
+        let mut chunks = chunks.0;
+        for chunk in chunks::chunks(&chunks.clone()) {
+            chunks[chunk.begin + 8] = 0x80;
+        }
+        chunks
+    };
+    let name = MANIFEST_NAME.as_bytes();
+    proven("ignorable", &[&before[..], &chunk, &manifest(name)].concat());
+    refused("other bytes", &[&before[..], &ignorable(b"two"), &manifest(name)].concat());
+    // The manifest has one spelling.
+    let spelt = [b"./", name].concat();
+    refused("another spelling", &[&before[..], &chunk, &manifest(&spelt)].concat());
+}
+
 /// A manifest as a file that somebody streamed is a file.
 #[test]
 fn a_manifest_of_another_stream_is_a_file_like_others() {
@@ -256,9 +312,10 @@ fn a_manifest_of_another_stream_is_a_file_like_others() {
     assert_eq!(verify(&bare).unwrap_err().kind(), ErrorKind::Unproven);
     let report = List::new().run(&mut &bare[..], &mut Silent).unwrap();
     assert_eq!((report.members, report.proven), (3, false));
-    // In the same order as before it cannot be told from a stream that lost its announcement.
+    // In the same order as before, too.
     let same = again(&["ibdata1", "b", MANIFEST_NAME], false).unwrap();
-    assert_eq!(refused("the same again", &same).kind(), ErrorKind::Checksum);
+    assert!(!extract(&same, 2).unwrap());
+    assert_eq!(verify(&same).unwrap_err().kind(), ErrorKind::Unproven);
 
     let writer = StreamWriter::new(Format::Xbstream, Vec::new());
     assert_eq!(writer.entry(MANIFEST_NAME).unwrap_err().kind(), ErrorKind::Exists);
@@ -324,9 +381,7 @@ fn manifests_that_cannot_be_read_are_refused() {
             entry.write_all(bytes.as_bytes()).unwrap();
             entry.finish().unwrap();
         }
-        let mut stream = bare.finish().unwrap();
-        stream[8] = 0x80;
-        stream
+        flagged(bare.finish().unwrap())
     };
     proven("as it was", &with(&text));
     proven("with more keys", &with(&text.replace("\"size\":1,", "\"size\":1,\"new\":{\"x\":1},")));

@@ -18,7 +18,7 @@ use crate::format::any::Format;
 use crate::format::framing::FramingDigest;
 use crate::format::member::MemberPath;
 use crate::format::tar;
-use crate::format::xbstream::{Members, manifest_chunks};
+use crate::format::xbstream::Members;
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
 use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
@@ -247,7 +247,7 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
         return None;
     }
     let mut manifest = options.manifest.then(ManifestWriter::new);
-    let (mut frames, mut payload) = (0, 0);
+    let (mut frames, mut payload, mut text) = (0, 0, 0);
     let hash = blake3::Hash::from_bytes([0; 32]);
     for task in tasks {
         let size = match &task.content {
@@ -261,12 +261,13 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
         if let Some(manifest) = &mut manifest {
             let path = task.member.clone();
             manifest.member(&Ended { path, size, plain_size: None, hash });
+            text += manifest.take_len();
         }
     }
     let is_tar = options.format == Format::Tar;
     let ends = if is_tar { tar::END.len() as u64 } else { 0 };
     let Some(manifest) = manifest else { return Some(frames + payload + ends) };
-    let text = manifest.finish_with(&FramingDigest { bytes: frames, hash }).len() as u64;
+    text += manifest.finish_with(&FramingDigest { bytes: frames, hash }).len();
     let path = MemberPath::new(MANIFEST_NAME.as_bytes()).ok()?;
     // What announces a manifest in a tar archive takes two blocks.
     let begins = if is_tar { 2 * tar::BLOCK as u64 } else { 0 };
@@ -326,12 +327,13 @@ impl Pump<'_, '_, '_> {
                 Ok(())
             };
         };
-        if self.format == Format::Tar {
-            return self.sink.write_all(&tar::manifest_and_end(&manifest.finish())?);
+        let (text, sink) = (manifest.finish(), &mut self.sink);
+        match self.format {
+            Format::Xbstream => {
+                text.write_chunks(options.chunk_size, |chunk| sink.write_all(chunk))
+            }
+            Format::Tar => text.write_tar_end(|piece| sink.write_all(piece)),
         }
-        let is_first = manifest.is_first();
-        let chunks = manifest_chunks(&manifest.finish(), is_first, options.chunk_size)?;
-        self.sink.write_all(&chunks)
     }
 }
 

@@ -108,9 +108,8 @@ impl AnyDecoder {
         }
     }
 
-    /// The framing before the member that is, or has the name of, the manifest; `None` if there is
-    /// none or anything stands behind it.
-    pub(crate) fn framing(&self) -> Option<FramingDigest> {
+    /// What stood before the manifest, besides payloads. Empty unless one was announced.
+    pub(crate) fn framing(&self) -> FramingDigest {
         match self {
             Self::Xbstream(decoder) => decoder.framing(),
             Self::Tar(decoder) => decoder.framing(),

@@ -43,12 +43,12 @@ impl MemberHashes {
 
     /// What is known of a member that ends.
     pub(crate) fn end(&mut self, id: MemberId, path: &[u8], size: u64) -> Print {
-        let hash = self.0.remove(&id).unwrap_or_default().finalize();
+        let hash = self.0.remove(&id).map_or_else(|| blake3::hash(&[]), |open| open.finalize());
         Print::of(path, size, &hash)
     }
 }
 
-/// Compares a stream with its manifest, if it has one. Memory: 16 bytes for each member that
+/// Compares a stream with its manifest, if it announces one. Memory: 17 bytes for each member that
 /// ended, and a line of the manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Proof {
@@ -78,23 +78,19 @@ impl Proof {
     /// `Checksum` if a member is not what the manifest says, `Format`, `Limit` or `Unsupported`
     /// for a manifest that cannot be read.
     pub(crate) fn follow(&mut self, item: &Item<'_>, decoder: &AnyDecoder) -> Result<bool> {
-        let announced = decoder.announces_manifest();
+        if !decoder.announces_manifest() {
+            return Ok(false); // a file of its name is a file like others
+        }
         match item {
             Item::Open { id, path, .. } if path.as_bytes() == MANIFEST_NAME.as_bytes() => {
                 self.manifest = Some((*id, ManifestReader::default()));
-                Ok(announced)
+                Ok(true)
             }
             Item::Data { id, bytes, .. } if self.is_manifest(*id) => {
-                match self.manifest_data(bytes, announced) {
-                    // Unless it was announced, a file of this name is a file like others.
-                    Err(_) if !announced => self.manifest = None,
-                    result => result?,
-                }
-                Ok(announced)
+                self.manifest_data(bytes)?;
+                Ok(true)
             }
-            Item::Open { id, .. } | Item::Data { id, .. } | Item::Close { id, .. } => {
-                Ok(announced && self.is_manifest(*id))
-            }
+            Item::Close { id, .. } => Ok(self.is_manifest(*id)),
             _ => Ok(false),
         }
     }
@@ -103,14 +99,14 @@ impl Proof {
         self.manifest.as_ref().is_some_and(|(manifest, _)| *manifest == id)
     }
 
-    fn manifest_data(&mut self, bytes: &[u8], compare: bool) -> Result<()> {
+    fn manifest_data(&mut self, bytes: &[u8]) -> Result<()> {
         let Some((_, reader)) = &mut self.manifest else { return Ok(()) };
         let (seen, listed) = (&self.seen, &mut self.listed);
         reader.push(bytes, |said| {
             let print = Print::of(said.path.as_bytes(), said.size, &said.hash);
             let found = seen.get(*listed).copied().flatten();
             *listed += 1;
-            if found == Some(print) || !compare {
+            if found == Some(print) {
                 return Ok(());
             }
             Err(differs(&said, *listed, seen.len()))
@@ -123,9 +119,6 @@ impl Proof {
     /// `Checksum` or `Truncated` if the stream is not what its manifest says.
     pub(crate) fn finish(&self, decoder: &AnyDecoder) -> Result<bool> {
         let Some((_, reader)) = &self.manifest else { return Ok(false) };
-        if !decoder.announces_manifest() {
-            return check_not_announced(reader, decoder);
-        }
         let footer = reader.finish()?;
         if footer.count != self.seen.len() as u64 || self.listed != self.seen.len() {
             let message = format!(
@@ -136,25 +129,11 @@ impl Proof {
             );
             return Err(Error::new(ErrorKind::Checksum, message).hint(DAMAGED));
         }
-        match decoder.framing() {
-            Some(framing) if framing == footer.framing => Ok(true),
-            found => Err(framing_differs(&footer.framing, found.as_ref())),
+        let framing = decoder.framing();
+        if framing == footer.framing {
+            return Ok(true);
         }
-    }
-}
-
-/// A manifest that nothing announced is a file that somebody streamed, unless it describes this
-/// very stream: then the announcement was lost.
-fn check_not_announced(reader: &ManifestReader, decoder: &AnyDecoder) -> Result<bool> {
-    match (reader.finish(), decoder.framing()) {
-        (Ok(footer), Some(framing)) if footer.framing == framing => {
-            let message = "the stream ends in its manifest, but its beginning has lost what \
-                           announces it";
-            Err(Error::new(ErrorKind::Checksum, message)
-                .at_stream(0)
-                .hint("the stream was damaged, fetch it again; or it was made of extracted files, the old manifest among them: leave that out"))
-        }
-        _ => Ok(false),
+        Err(framing_differs(&footer.framing, &framing))
     }
 }
 
@@ -168,13 +147,10 @@ fn differs(said: &Ended, number: usize, count: usize) -> Error {
     Error::new(ErrorKind::Checksum, message).at_path(&said.path).hint(DAMAGED)
 }
 
-fn framing_differs(said: &FramingDigest, found: Option<&FramingDigest>) -> Error {
+fn framing_differs(said: &FramingDigest, found: &FramingDigest) -> Error {
     let show = |it: &FramingDigest| format!("{} bytes with BLAKE3 {}", it.bytes, it.hash.to_hex());
-    let message = format!(
-        "the stream's framing is {}, and its manifest says {}",
-        found.map_or_else(|| "unknown".to_owned(), show),
-        show(said)
-    );
+    let message =
+        format!("the stream's framing is {}, and its manifest says {}", show(found), show(said));
     Error::new(ErrorKind::Checksum, message).hint(DAMAGED)
 }
 

@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{DIGEST_KEY, VERSION};
+use crate::error::Result;
 use crate::format::framing::{Framing, FramingDigest};
 use crate::format::member::MemberPath;
+use crate::format::tar;
+use crate::format::xbstream::{append_manifest_end, append_manifest_piece};
 
-/// Collects what the manifest says. Memory: about 100 bytes and the path for each member.
+/// Collects what the manifest says. Memory: about 120 bytes and the path for each member.
 #[derive(Debug)]
 pub(crate) struct ManifestWriter {
     /// The first line, and a line for each member so far.
@@ -77,14 +80,21 @@ impl ManifestWriter {
         };
     }
 
+    /// Forgets the text so far, and gives its length.
+    pub(crate) fn take_len(&mut self) -> u64 {
+        let len = self.text.len() as u64;
+        self.text.clear();
+        len
+    }
+
     /// The whole text.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> ManifestText {
         let framing = self.framing.digest();
         self.finish_with(&framing)
     }
 
     /// The whole text with this framing instead of the one seen.
-    pub(crate) fn finish_with(mut self, framing: &FramingDigest) -> Vec<u8> {
+    pub(crate) fn finish_with(mut self, framing: &FramingDigest) -> ManifestText {
         let _ = writeln!(
             self.text,
             "\n],\"count\":{},\"payload_bytes\":{},\"framing\":{{\"bytes\":{},\"blake3\":\"{}\"}},",
@@ -95,6 +105,48 @@ impl ManifestWriter {
         );
         let digest = blake3::hash(self.text.as_bytes());
         let _ = writeln!(self.text, "{DIGEST_KEY}{}\"}}", digest.to_hex());
-        self.text.into_bytes()
+        ManifestText(self.text)
+    }
+}
+
+/// A manifest.
+#[derive(Debug)]
+pub(crate) struct ManifestText(String);
+
+impl ManifestText {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Gives all chunks of it, the last of the stream, to `write`.
+    pub(crate) fn write_chunks(
+        &self,
+        chunk_size: usize,
+        mut write: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut out = Vec::new();
+        let mut offset = 0;
+        for piece in self.0.as_bytes().chunks(chunk_size.max(1)) {
+            if !out.is_empty() {
+                write(&out)?;
+                out.clear();
+            }
+            append_manifest_piece(&mut out, offset, piece)?;
+            offset += piece.len() as u64;
+        }
+        append_manifest_end(&mut out)?;
+        write(&out)
+    }
+
+    /// Gives it as the last member of a tar archive, and the archive's end, to `write`.
+    pub(crate) fn write_tar_end(&self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut header = Vec::new();
+        tar::append_manifest_header(&mut header, self.len());
+        write(&header)?;
+        write(self.0.as_bytes())?;
+        let mut end = vec![0; tar::padding_len(self.len())];
+        end.extend_from_slice(&tar::END);
+        write(&end)
     }
 }

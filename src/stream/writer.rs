@@ -12,7 +12,7 @@ use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
     Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
-    append_sparse_header, crc32, manifest_chunks,
+    append_sparse_header, crc32,
 };
 use crate::limits;
 use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
@@ -266,7 +266,7 @@ impl<W: Write> Shared<W> {
     fn write_end(&mut self) -> Result<()> {
         self.announce()?;
         match self.manifest.take() {
-            Some(manifest) => self.write(&[&tar::manifest_and_end(&manifest.finish())?]),
+            Some(manifest) => manifest.finish().write_tar_end(|piece| self.write(&[piece])),
             None => self.write(&[&tar::END]),
         }
     }
@@ -274,8 +274,7 @@ impl<W: Write> Shared<W> {
     /// Ends the stream by its manifest, if it is to have one.
     fn write_manifest(&mut self, chunk_size: usize) -> Result<()> {
         let Some(manifest) = self.manifest.take() else { return Ok(()) };
-        let is_first = manifest.is_first();
-        self.write(&[&manifest_chunks(&manifest.finish(), is_first, chunk_size)?])
+        manifest.finish().write_chunks(chunk_size, |chunk| self.write(&[chunk]))
     }
 
     fn write(&mut self, pieces: &[&[u8]]) -> Result<()> {

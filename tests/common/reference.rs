@@ -12,6 +12,7 @@ use super::tree::{Content, Files};
 
 const MEMBER_SIZE: u64 = 1 << 48;
 const MAP_ENTRIES: u64 = 1 << 20;
+const MANIFEST: &[u8] = b"xbkit_manifest.json";
 
 /// A refusal: its kind, and its place in the stream.
 pub(crate) type Refusal = (ErrorKind, u64);
@@ -28,14 +29,14 @@ pub(crate) fn read(stream: &[u8]) -> Result<Files, Refusal> {
         })?;
         at = chunk.end;
     }
-    // No stream here has a manifest, so one that announces it was cut.
-    if stream.is_empty() || !reader.open.is_empty() || announces_manifest(stream) {
+    let misses_manifest = announces_manifest(stream) && reader.manifest != Manifest::Behind;
+    if stream.is_empty() || !reader.open.is_empty() || misses_manifest {
         return Err((ErrorKind::Truncated, stream.len() as u64));
     }
     Ok(reader.files)
 }
 
-/// The flag of the first chunk alone that says that a manifest comes.
+/// The flag of the first chunk that says that a manifest comes; what that says is not read here.
 fn announces_manifest(stream: &[u8]) -> bool {
     stream.get(8) == Some(&0x80)
 }
@@ -46,14 +47,26 @@ struct Member {
     next: u64,
 }
 
+#[derive(Default, PartialEq)]
+enum Manifest {
+    #[default]
+    Ahead,
+    Open,
+    Behind,
+}
+
 #[derive(Default)]
 struct Reader {
     open: BTreeMap<Vec<u8>, Member>,
     files: Files,
+    manifest: Manifest,
 }
 
 impl Reader {
     fn chunk(&mut self, stream: &[u8], chunk: &Chunk) -> Result<(), ErrorKind> {
+        if announces_manifest(stream) && self.manifest == Manifest::Behind {
+            return Err(ErrorKind::Format);
+        }
         let fault = chunk.fault.map_or(Ok(()), Err);
         let Some(kind) = chunk.kind else { return fault };
         let last_of_header = match kind {
@@ -65,11 +78,9 @@ impl Reader {
         if !chunk.has(last_of_header) {
             return fault;
         }
-        let flags = chunk.number(stream, Field::Flags);
         let final_seek = kind == Kind::Seek && chunk.end == stream.len();
-        let unknown = announces_manifest(stream) && flags & !3 != 0;
-        if chunk.begin > 0 && !final_seek && (flags == 0x80 || unknown) {
-            return Err(ErrorKind::Format);
+        if !final_seek {
+            self.flags_and_manifest(stream, chunk, kind)?;
         }
         if kind == Kind::Ignored {
             fault?;
@@ -95,9 +106,42 @@ impl Reader {
             Kind::Payload => member.payload(stream, chunk)?,
             Kind::Sparse => member.sparse(stream, chunk)?,
             _ => {
+                if self.manifest == Manifest::Open {
+                    self.manifest = Manifest::Behind;
+                }
                 let member = self.open.remove(&path).unwrap_or_default();
                 self.files.insert(path, member.content.tidied());
             }
+        }
+        Ok(())
+    }
+
+    /// The rules of streams with a manifest, and those that keep other streams apart from them.
+    fn flags_and_manifest(
+        &mut self,
+        stream: &[u8],
+        chunk: &Chunk,
+        kind: Kind,
+    ) -> Result<(), ErrorKind> {
+        let (flags, path) = (chunk.number(stream, Field::Flags), chunk.part(stream, Field::Path));
+        let is_manifest = normal(path).is_ok_and(|path| path == MANIFEST);
+        let announced = announces_manifest(stream);
+        let good = match (chunk.begin > 0, flags) {
+            (false, _) => true,
+            (true, 0x80) => announced && is_manifest,
+            (true, _) => !announced || flags & !3 == 0,
+        };
+        let in_its_form = path == MANIFEST && flags == 0x80;
+        let is_plain = matches!(kind, Kind::Payload | Kind::End);
+        let others_open = self.open.keys().any(|open| open != MANIFEST);
+        if !good
+            || announced && is_manifest && (!in_its_form || !is_plain || others_open)
+            || announced && !is_manifest && self.manifest == Manifest::Open
+        {
+            return Err(ErrorKind::Format);
+        }
+        if announced && is_manifest {
+            self.manifest = Manifest::Open;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Bytes to items: the sans-I/O reader of tar.
 
-use super::encode::{ANNOUNCEMENT, append_announcement, append_member};
+use super::encode::{ANNOUNCEMENT, append_announcement, append_manifest_header, is_marked};
 use super::header::{self, Block, Header, Kind};
 use super::pax::{self, Records};
 use super::sparse::{self, Map, MapReader};
@@ -98,7 +98,7 @@ pub struct Decoder {
     manifest: ManifestPlace,
     framing: Framing,
     /// The framing before the manifest.
-    framing_digest: Option<FramingDigest>,
+    framing_digest: FramingDigest,
 }
 
 impl Default for Decoder {
@@ -128,7 +128,7 @@ impl Decoder {
             announced: false,
             manifest: ManifestPlace::Ahead,
             framing: Framing::default(),
-            framing_digest: None,
+            framing_digest: Framing::default().digest(),
         }
     }
 
@@ -150,9 +150,8 @@ impl Decoder {
         self.announced
     }
 
-    /// The framing before the member that is, or has the name of, the manifest; `None` if there is
-    /// none or a member stands behind it.
-    pub(crate) fn framing(&self) -> Option<FramingDigest> {
+    /// What stood before the manifest, besides payloads.
+    pub(crate) fn framing(&self) -> FramingDigest {
         self.framing_digest
     }
 
@@ -385,17 +384,19 @@ impl Decoder {
             self.opening.extend_from_slice(block);
             return Ok(());
         }
-        if self.about.is_none() && header.name == MANIFEST_NAME.as_bytes() {
-            self.framing_digest = Some(self.framing.digest());
+        if is_marked(block) && !self.announced {
+            let message = "here is the manifest of an archive that began elsewhere";
+            return Err(Error::new(ErrorKind::Format, message)
+                .hint("the archive's beginning was lost or damaged, or other data precede it"));
+        }
+        if self.announced && self.about.is_none() && header.name == MANIFEST_NAME.as_bytes() {
+            self.framing_digest = self.framing.digest();
             self.manifest = ManifestPlace::Open;
             let mut canonical = Vec::with_capacity(BLOCK);
-            append_member(&mut canonical, MANIFEST_NAME.as_bytes(), header.size, 0)?;
-            if self.announced && canonical != block {
+            append_manifest_header(&mut canonical, header.size);
+            if canonical != block {
                 return Err(not_canonical());
             }
-        } else {
-            // Behind the last member stands nothing: this one was none.
-            self.framing_digest = None;
         }
         self.framing.update(block);
         Ok(())

@@ -1,7 +1,8 @@
 //! Members to bytes: the headers of an archive.
 
 use super::header::{
-    Block, CHECKSUM, DEVICES, GID, MAGIC, MODE, MTIME, NAME, POSIX, PREFIX, SIZE, TYPE, UID, sums,
+    Block, CHECKSUM, DEVICES, GID, GROUP, MAGIC, MODE, MTIME, NAME, POSIX, PREFIX, SIZE, TYPE, UID,
+    sums,
 };
 use super::number::{put_octal, put_size};
 use super::{BLOCK, BLOCK_LEN, pax, to_border};
@@ -15,6 +16,9 @@ pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// The comment that announces a manifest.
 pub(super) const ANNOUNCEMENT: &str = "xbkit_manifest.json is the last member";
+
+/// The group of a manifest.
+const MANIFEST_GROUP: &[u8] = b"xbkit_manifest\0";
 
 /// Largest size that the header's own field has for every reader: 8 GiB less a byte.
 const OCTAL_SIZE: u64 = (1 << 33) - 1;
@@ -74,14 +78,15 @@ pub(crate) fn append_announcement(out: &mut Vec<u8>) {
     append_global(out, ANNOUNCEMENT);
 }
 
-/// What an archive needs behind its last member: the manifest with this text, and its end.
-pub(crate) fn manifest_and_end(text: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() + 4 * BLOCK);
-    append_member(&mut out, MANIFEST_NAME.as_bytes(), text.len() as u64, 0)?;
-    out.extend_from_slice(text);
-    out.resize(out.len() + padding_len(text.len() as u64), 0);
-    out.extend_from_slice(&END);
-    Ok(out)
+/// Appends the header of a manifest of `size` bytes: a member like others but for the name of its
+/// group, which says that it is one, not a file of its name.
+pub(crate) fn append_manifest_header(out: &mut Vec<u8>, size: u64) {
+    append_marked(out, &[], MANIFEST_NAME.as_bytes(), b'0', FILE_MODE, size, 0, MANIFEST_GROUP);
+}
+
+/// Whether a header says that it is a manifest's.
+pub(super) fn is_marked(block: &Block) -> bool {
+    block.get(GROUP).is_some_and(|group| group.starts_with(MANIFEST_GROUP))
 }
 
 /// Zeros behind a member of `size` bytes.
@@ -166,10 +171,25 @@ fn append_block(
     size: u64,
     mtime: i64,
 ) {
+    append_marked(out, prefix, name, kind, mode, size, mtime, b"");
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of a header, each once")]
+fn append_marked(
+    out: &mut Vec<u8>,
+    prefix: &[u8],
+    name: &[u8],
+    kind: u8,
+    mode: u64,
+    size: u64,
+    mtime: i64,
+    group: &[u8],
+) {
     let mut block: Block = [0; BLOCK];
     put(&mut block, NAME, name);
     put(&mut block, PREFIX, prefix);
     put(&mut block, MAGIC, POSIX);
+    put(&mut block, GROUP, group);
     block[TYPE] = kind;
     put_octal(&mut block[MODE], mode, b" \0");
     for field in [UID, GID, DEVICES[0].clone(), DEVICES[1].clone()] {

@@ -17,6 +17,7 @@ pub(super) const MTIME: std::ops::Range<usize> = 136..148;
 pub(super) const CHECKSUM: std::ops::Range<usize> = 148..156;
 pub(super) const TYPE: usize = 156;
 pub(super) const MAGIC: std::ops::Range<usize> = 257..265;
+pub(super) const GROUP: std::ops::Range<usize> = 297..329;
 pub(super) const DEVICES: [std::ops::Range<usize>; 2] = [329..337, 337..345];
 pub(super) const PREFIX: std::ops::Range<usize> = 345..500;
 

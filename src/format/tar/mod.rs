@@ -27,7 +27,7 @@
 //!
 //! xbkit's own archives end in a manifest. They begin with a `g` member whose comment says so, and
 //! have nothing but the two blocks of zeros behind it; its header is as [`append_member`] writes
-//! it, for the time 0. Their framing is all that is no member's bytes: headers and what fills up
+//! it, for the time 0, with the group `xbkit_manifest`, which says that it is one. Their framing is all that is no member's bytes: headers and what fills up
 //! blocks, from behind that `g` member to the manifest's header.
 //!
 //! Sources: POSIX.1-2017 `pax`; the manual of GNU tar 1.34 on its formats; the bytes that GNU tar
@@ -42,7 +42,7 @@ mod sparse;
 
 pub use decode::Decoder;
 pub use encode::{END, append_directory, append_global, append_member, member_len, padding_len};
-pub(crate) use encode::{append_announcement, manifest_and_end};
+pub(crate) use encode::{append_announcement, append_manifest_header};
 pub use header::looks_like_header;
 
 /// Everything in an archive begins at a multiple of this.

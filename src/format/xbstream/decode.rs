@@ -149,10 +149,12 @@ pub struct Decoder {
     /// Whether the first chunk announced a manifest.
     announced: bool,
     manifest: ManifestPlace,
-    framing: Framing,
     /// The framing before the manifest.
-    framing_digest: Option<FramingDigest>,
+    framing: Framing,
 }
+
+/// Flags that chunks before the manifest may have.
+const KNOWN_FLAGS: u8 = FLAG_IGNORABLE | FLAG_REWRITE | FLAG_CODED;
 
 impl Default for Decoder {
     fn default() -> Self {
@@ -174,7 +176,6 @@ impl Decoder {
             announced: false,
             manifest: ManifestPlace::Ahead,
             framing: Framing::default(),
-            framing_digest: None,
         }
     }
 
@@ -194,10 +195,9 @@ impl Decoder {
         self.announced.then_some(self.chunk.coded)
     }
 
-    /// The framing before the member that is, or has the name of, the manifest; `None` if there is
-    /// none or anything stands behind it.
-    pub(crate) fn framing(&self) -> Option<FramingDigest> {
-        self.framing_digest
+    /// What stood before the manifest, besides payloads. Empty unless one was announced.
+    pub(crate) fn framing(&self) -> FramingDigest {
+        self.framing.digest()
     }
 
     /// Reads `input` up to the next item, or to its end.
@@ -318,7 +318,10 @@ impl Decoder {
                 Ok(self.data(bytes))
             }
             State::Ignored { left } => {
-                let (_, left) = self.take(rest, left);
+                let (bytes, left) = self.take(rest, left);
+                if self.announced {
+                    self.framing.update(bytes); // no member's, so nobody else hashes them
+                }
                 self.state = State::Ignored { left };
                 if left == 0 {
                     self.end_of_payload()?;
@@ -426,63 +429,56 @@ impl Decoder {
     fn note_framing(&mut self, header: &Header<'_>, bytes: &[u8]) -> Result<()> {
         let is_first = self.chunk.start == 0;
         self.chunk.coded = header.flags & FLAG_CODED != 0;
+        let is_flagged = header.flags & !FLAG_CODED == FLAG_MANIFEST;
+        let is_manifest =
+            normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes());
         if is_first {
-            self.announced = header.flags & !FLAG_CODED == FLAG_MANIFEST;
-        } else if header.flags & !FLAG_CODED == FLAG_MANIFEST {
+            self.announced = is_flagged;
+        } else if is_flagged && !is_manifest {
             let message = "a stream with a manifest begins within this one";
             return Err(Error::new(ErrorKind::Format, message)
                 .hint("two streams stand one behind the other; separate them"));
-        } else if self.announced
-            && header.flags & !(FLAG_IGNORABLE | FLAG_REWRITE | FLAG_CODED) != 0
-        {
+        } else if is_flagged && !self.announced {
+            let message = "here is the manifest of a stream that began elsewhere";
+            return Err(Error::new(ErrorKind::Format, message)
+                .hint("the stream's beginning was lost or damaged, or other data precede it"));
+        } else if self.announced && header.flags & !KNOWN_FLAGS != 0 && !is_flagged {
             let message = format!(
                 "chunk has flags 0x{:02x}, which no stream with a manifest has",
                 header.flags
             );
             return Err(Error::new(ErrorKind::Format, message));
         }
-        if normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes()) {
-            return self.enter_manifest(header, is_first);
-        }
-        if self.announced && self.manifest == ManifestPlace::Open {
-            let message = "another member's chunk stands within the manifest";
-            return Err(Error::new(ErrorKind::Format, message));
-        }
-        // Behind the last member stands nothing: this one was none.
-        self.framing_digest = None;
-        if is_first && let Some((magic, [_, rest @ ..])) = bytes.split_at_checked(MAGIC.len()) {
-            // As if announced, so that a lost announcement can be told.
-            self.framing.update(magic);
-            self.framing.update(&[FLAG_MANIFEST | header.flags & FLAG_CODED]);
-            self.framing.update(rest);
-        } else {
-            self.framing.update(bytes);
-        }
-        Ok(())
-    }
-
-    fn enter_manifest(&mut self, header: &Header<'_>, is_first: bool) -> Result<()> {
-        if self.manifest == ManifestPlace::Ahead {
-            self.manifest = ManifestPlace::Open;
-            self.framing_digest = Some(self.framing.digest());
-        }
         if !self.announced {
             return Ok(());
         }
-        let plain = matches!(header.body, Body::Payload { .. } | Body::End)
-            && header.flags == if is_first { FLAG_MANIFEST } else { 0 };
-        let open = self.members.first_open();
-        match open {
-            (Some(path), _) if path.as_bytes() != MANIFEST_NAME.as_bytes() => {
-                let message = "the manifest begins before this member ends";
-                Err(Error::new(ErrorKind::Format, message).at_path(path))
-            }
-            _ if !plain => {
-                let message = "the manifest has other chunks than payload and end";
-                Err(Error::new(ErrorKind::Format, message))
-            }
-            _ => Ok(()),
+        if is_manifest {
+            return self.enter_manifest(header);
         }
+        if self.manifest == ManifestPlace::Open {
+            let message = "another member's chunk stands within the manifest";
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        self.framing.update(bytes);
+        Ok(())
+    }
+
+    /// Holds the manifest to its one form: its framing is the only one that nothing else covers.
+    fn enter_manifest(&mut self, header: &Header<'_>) -> Result<()> {
+        if let (Some(path), _) = self.members.first_open()
+            && path.as_bytes() != MANIFEST_NAME.as_bytes()
+        {
+            let message = "the manifest begins before this member ends";
+            return Err(Error::new(ErrorKind::Format, message).at_path(path));
+        }
+        let is_plain = matches!(header.body, Body::Payload { .. } | Body::End);
+        if !is_plain || header.flags != FLAG_MANIFEST || header.path != MANIFEST_NAME.as_bytes() {
+            let message =
+                "the manifest has other chunks than payload and end, flagged and so named";
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        self.manifest = ManifestPlace::Open;
+        Ok(())
     }
 
     fn begin_chunk<'i>(&mut self, header: &Header<'_>) -> Result<Option<Item<'i>>> {
@@ -567,7 +563,7 @@ impl Decoder {
         self.state = State::Header;
         let (_, path) = self.chunk.member.as_ref().ok_or_else(bug)?;
         let open = self.members.close(path.as_bytes()).ok_or_else(bug)?;
-        if open.path.as_bytes() == MANIFEST_NAME.as_bytes() {
+        if self.manifest == ManifestPlace::Open {
             self.manifest = ManifestPlace::Behind;
         }
         Ok(Item::Close { id: open.id, path: open.path, size: open.size })
@@ -609,7 +605,9 @@ impl Decoder {
             self.collect(rest, 8);
             if let &[a, b, c, d, e, f, g, h] = self.head.as_slice() {
                 self.chunk.crc.update(&self.head);
-                self.framing.update(&self.head);
+                if self.announced {
+                    self.framing.update(&self.head);
+                }
                 self.map.push(SparseRun {
                     skip: u32::from_le_bytes([a, b, c, d]),
                     len: u32::from_le_bytes([e, f, g, h]),

@@ -72,7 +72,8 @@ pub fn append_payload_header(
     Ok(())
 }
 
-/// Makes `chunk`, the first one of a stream, say that the stream ends in a manifest.
+/// Sets [`FLAG_MANIFEST`] in `chunk`: the first one of a stream that ends in a manifest, or one of
+/// the manifest itself.
 pub fn announce_manifest(chunk: &mut [u8]) {
     if let Some(flags) = chunk.get_mut(MAGIC.len()) {
         *flags |= FLAG_MANIFEST;
@@ -144,21 +145,21 @@ pub fn append_sparse_header(
     Ok(())
 }
 
-/// All chunks of a manifest with this text, at the end of a stream or (`is_first`) alone in it.
-pub(crate) fn manifest_chunks(text: &[u8], is_first: bool, chunk_size: usize) -> Result<Vec<u8>> {
-    let path = MANIFEST_NAME.as_bytes();
-    let mut out = Vec::with_capacity(text.len() + text.len() / chunk_size.max(1) * 64 + 128);
-    let mut offset = 0;
-    for piece in text.chunks(chunk_size.max(1)) {
-        append_payload_header(&mut out, path, offset, piece.len() as u64, crc32(piece), false)?;
-        out.extend_from_slice(piece);
-        offset += piece.len() as u64;
-    }
-    append_end(&mut out, path)?;
-    if is_first {
-        announce_manifest(&mut out);
-    }
-    Ok(out)
+/// Appends a piece of a manifest's text, which begins at `offset` of it, as a chunk.
+pub(crate) fn append_manifest_piece(out: &mut Vec<u8>, offset: u64, piece: &[u8]) -> Result<()> {
+    let (begin, path) = (out.len(), MANIFEST_NAME.as_bytes());
+    append_payload_header(out, path, offset, piece.len() as u64, crc32(piece), false)?;
+    announce_manifest(out.get_mut(begin..).unwrap_or_default());
+    out.extend_from_slice(piece);
+    Ok(())
+}
+
+/// Appends the end of a manifest, and so of the stream.
+pub(crate) fn append_manifest_end(out: &mut Vec<u8>) -> Result<()> {
+    let begin = out.len();
+    append_end(out, MANIFEST_NAME.as_bytes())?;
+    announce_manifest(out.get_mut(begin..).unwrap_or_default());
+    Ok(())
 }
 
 /// Appends MariaDB's seek chunk: the member's next chunk is written at `offset`.

@@ -31,9 +31,10 @@
 //! The stream itself has no end mark: a stream that stops between two chunks with every member
 //! closed cannot be told from a complete one.
 //!
-//! xbkit's own streams end in a manifest; their first chunk has the flag 0x80, and then nothing but
-//! the manifest's own payload and end chunks may follow the manifest's beginning. Their framing is
-//! every header and every sparse map.
+//! xbkit's own streams end in a manifest. Their first chunk and all of the manifest's own have the
+//! flag 0x80, no other chunk has it, and nothing but the manifest's payload and end chunks may follow
+//! the manifest's beginning. So a stream that lost its beginning can be told like one that lost its
+//! end. Their framing is every header, every sparse map, and what chunks hold that may be ignored.
 //!
 //! Sources: the layouts of `P` and `E` and the limits were seen with `mbstream` 10.11.19 and
 //! `xbstream` 2.2.10; `S` of Percona from its published format description and vectors of the
@@ -45,11 +46,11 @@ mod header;
 mod members;
 
 pub use decode::{Decoder, Item, Step};
-pub(crate) use encode::manifest_chunks;
 pub use encode::{
     SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
     append_seek, append_sparse_header, crc32, mark_coded, payload_header_len, put_payload_header,
 };
+pub(crate) use encode::{append_manifest_end, append_manifest_piece};
 pub(crate) use members::Members;
 
 /// First bytes of every chunk.
@@ -75,8 +76,9 @@ pub const FLAG_REWRITE: u8 = 0x02;
 /// directories may hold a `dump.sql.gz`. All known readers pass over it.
 pub const FLAG_CODED: u8 = 0x40;
 
-/// Flag of xbkit: the stream's first chunk says that a manifest is the last member. Its place is
-/// the first chunk alone, and none but [`FLAG_CODED`] stands beside it. All known readers pass over it.
+/// Flag of xbkit: the stream's first chunk says that a manifest is the last member, and every chunk
+/// of the manifest that it is one, not a file of its name. No other flag but [`FLAG_CODED`] stands
+/// beside it, and no other chunk has it. All known readers pass over it.
 pub const FLAG_MANIFEST: u8 = 0x80;
 
 /// Which chunk types a writer may use beyond `P` and `E`.
