@@ -43,6 +43,11 @@ pub const MEMBER_SIZE: u64 = 1 << 48;
 /// about 250 MB. Real backups hold `--parallel` files and the redo log open.
 pub const OPEN_MEMBERS: usize = 1_000_000;
 
+/// Most members that may be open at once in a stream with a manifest.
+///
+/// Each is hashed, and a BLAKE3 state has 2 KiB: 200 MB in all.
+pub const HASHED_MEMBERS: usize = 100_000;
+
 /// Payload bytes in a chunk that xbkit writes, unless asked otherwise: 1 MiB.
 ///
 /// A multiple of every InnoDB page size, so that pages never straddle chunks and page 0 is whole

@@ -16,6 +16,7 @@ use std::path::Path;
 use common::build::Chunks;
 use common::child::{child_after, finish, given, job, peak_memory, tell, told};
 use common::sandbox::{Sandbox, WAYS, Way};
+use xbkit::format::xbstream::FLAG_MANIFEST;
 use xbkit::{Error, ErrorKind, Extract, Result, Silent, StreamReader, limits};
 
 const MIB: u64 = 1 << 20;
@@ -241,11 +242,37 @@ fn too_many_members() {
     let before = peak_memory();
     let stream =
         made(|number| (number < count).then(|| Chunks::default().payload(&name(number), 0, b"")));
-    let error = read_all(stream).unwrap_err();
+    tell("error", cap_said(&read_all(stream).unwrap_err()));
+    tell("grown", peak_memory() - before);
+}
+
+/// In a stream with a manifest each open member costs its hash.
+#[test]
+fn open_members_that_are_hashed_have_a_lower_cap() {
+    let output = finish(&mut child_after("true", "too many hashes"));
+    let grown: u64 = told(&output, "grown").parse().unwrap();
+    assert_eq!(told(&output, "error"), "Limit: more than 100000 members are open at once");
+    println!("grown by {} KiB", grown >> 10);
+    // `limits::HASHED_MEMBERS`, and the members themselves.
+    assert!(grown < limits::HASHED_MEMBERS as u64 * (2048 + 250) + 4 * MIB, "{grown} bytes");
+}
+
+fn too_many_hashes() {
+    let count = limits::HASHED_MEMBERS as u64 + 1;
+    let before = peak_memory();
+    let stream = made(|number| {
+        let chunk = Chunks::default().payload(&name(number), 0, b"x");
+        (number < count).then(|| if number == 0 { chunk.flip(8, FLAG_MANIFEST) } else { chunk })
+    });
+    tell("error", cap_said(&read_all(stream).unwrap_err()));
+    tell("grown", peak_memory() - before);
+}
+
+/// An error's kind, and what it says behind the member's name.
+fn cap_said(error: &Error) -> String {
     let said = error.to_string();
     let said = said.split(": ").nth(1).unwrap_or_default().split(", at byte").next().unwrap();
-    tell("error", format!("{:?}: {said}", error.kind()));
-    tell("grown", peak_memory() - before);
+    format!("{:?}: {said}", error.kind())
 }
 
 fn read_all(stream: impl Read) -> Result<()> {
@@ -278,6 +305,7 @@ fn child_process() {
         Some("hostile lengths") => hostile_lengths(Path::new(&given("XBK_TARGET"))),
         Some("tiny chunks") => tiny_chunks(Path::new(&given("XBK_TARGET"))),
         Some("too many members") => too_many_members(),
+        Some("too many hashes") => too_many_hashes(),
         _ => {}
     }
 }

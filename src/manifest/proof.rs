@@ -32,9 +32,12 @@ impl Print {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
 
-/// Hashes open members. Memory: 2 KiB for each of them.
+/// Hashes open members. Memory: 2 KiB for each of them, [`limits::HASHED_MEMBERS`] at most; in
+/// boxes, as the map would double what it has when it grows.
+///
+/// [`limits::HASHED_MEMBERS`]: crate::limits::HASHED_MEMBERS
 #[derive(Debug, Default)]
-pub(crate) struct MemberHashes(HashMap<MemberId, blake3::Hasher>);
+pub(crate) struct MemberHashes(HashMap<MemberId, Box<blake3::Hasher>>);
 
 impl MemberHashes {
     pub(crate) fn update(&mut self, id: MemberId, bytes: &[u8]) {

@@ -69,11 +69,13 @@ impl<W: Write> StreamWriter<W> {
     /// Writes into `sink`. Nothing is written until the first chunk is full, or the first entry of
     /// an archive is made.
     pub fn new(format: Format, sink: W) -> Self {
+        let mut members = Members::default();
+        members.set_hashed(true);
         Self {
             shared: Arc::new(Mutex::new(Shared {
                 format,
                 sink: Some(sink),
-                members: Members::default(),
+                members,
                 manifest: Some(ManifestWriter::new()),
                 failed: false,
                 stream_bytes: 0,
@@ -115,6 +117,7 @@ impl<W: Write> StreamWriter<W> {
         let mut shared = self.shared.lock();
         if shared.members.is_unused() {
             shared.manifest = manifest.then(ManifestWriter::new);
+            shared.members.set_hashed(manifest);
             drop(shared);
             return Ok(self);
         }

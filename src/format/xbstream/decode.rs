@@ -434,6 +434,7 @@ impl Decoder {
             normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes());
         if is_first {
             self.announced = is_flagged;
+            self.members.set_hashed(is_flagged);
         } else if is_flagged && !is_manifest {
             let message = "a stream with a manifest begins within this one";
             return Err(Error::new(ErrorKind::Format, message)

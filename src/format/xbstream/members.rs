@@ -30,6 +30,8 @@ pub(crate) struct Members {
     closed: HashSet<(u64, u64)>,
     keys: (RandomState, RandomState),
     next_id: u64,
+    /// Somebody hashes those that are open.
+    hashed: bool,
 }
 
 impl Members {
@@ -56,6 +58,11 @@ impl Members {
         }
     }
 
+    /// Sets whether those that are open are hashed, so that fewer may be.
+    pub(crate) fn set_hashed(&mut self, hashed: bool) {
+        self.hashed = hashed;
+    }
+
     /// Whether no member was ever opened.
     pub(crate) fn is_unused(&self) -> bool {
         self.next_id == 0
@@ -78,12 +85,10 @@ impl Members {
             .at_path(path)
             .hint("two backups may stand in one file, one behind the other; extract each by itself"));
         }
-        if self.open.len() >= limits::OPEN_MEMBERS {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("more than {} members are open at once", limits::OPEN_MEMBERS),
-            )
-            .at_path(path));
+        let most = if self.hashed { limits::HASHED_MEMBERS } else { limits::OPEN_MEMBERS };
+        if self.open.len() >= most {
+            let message = format!("more than {most} members are open at once");
+            return Err(Error::new(ErrorKind::Limit, message).at_path(path));
         }
         self.forget(path.as_bytes());
         let id = MemberId(self.next_id);
