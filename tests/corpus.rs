@@ -7,6 +7,8 @@
 #![expect(clippy::duplicate_mod, reason = "the fuzz crate takes the same helpers by path")]
 
 mod common;
+#[path = "fuzz/targets/manifest.rs"]
+mod manifest;
 #[path = "fuzz/targets/qpress.rs"]
 mod qpress;
 #[path = "fuzz/targets/quicklz.rs"]
@@ -50,6 +52,36 @@ fn tar_seeds() -> Vec<(String, Vec<u8>)> {
         seeds.push((format!("golden-{name}-without-end"), [&control[..], cut].concat()));
     }
     seeds
+}
+
+/// A manifest that is right, one line shorter each, and spelt otherwise.
+fn manifest_seeds() -> Vec<(String, Vec<u8>)> {
+    let input = |text: &str| [&[manifest::RIGHT_DIGEST, 0, 40, 7][..], text.as_bytes()].concat();
+    let mut seeds = vec![("golden-right".to_owned(), input(manifest::RIGHT))];
+    let lines: Vec<&str> = manifest::RIGHT.split_inclusive('\n').collect();
+    for left_out in 0..lines.len() {
+        let kept = lines.iter().enumerate().filter(|(at, _)| *at != left_out);
+        let text: String = kept.map(|(_, line)| *line).collect();
+        seeds.push((format!("golden-without-{left_out}"), input(&text)));
+    }
+    for (name, from, to) in [
+        ("comma", "\"}\n]", "\"},\n]"),
+        ("no-comma", "\"},\n{", "\"}\n{"),
+        ("in-head", "[\n", "[{\"path\":\"c\"}\n"),
+        ("other-array", "\"members\":[", "\"members\":[],\"others\":["),
+        ("sign", "62ff", "62+f"),
+        ("escapes", "db/a", "d\\u0062/a"),
+        ("key", "\"size\":4", "\"new\":{\"size\":[9]},\"size\":4"),
+    ] {
+        assert!(manifest::RIGHT.contains(from), "{name}");
+        seeds.push((format!("golden-{name}"), input(&manifest::RIGHT.replacen(from, to, 1))));
+    }
+    seeds
+}
+
+#[test]
+fn the_corpus_of_manifests_finds_nothing() {
+    replay("manifest", &manifest_seeds(), manifest::run);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use crate::format::framing::FramingDigest;
 use crate::format::member::MemberPath;
 use crate::limits;
 
+const LAYOUT: &str = "is not what the layout has there";
+
 /// What the manifest says behind its members.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Footer {
@@ -22,6 +24,8 @@ pub(super) struct ManifestReader {
     line: Vec<u8>,
     lines: u64,
     hasher: blake3::Hasher,
+    /// Whether the line before ended in a comma.
+    comma: Option<bool>,
     footer: Option<Footer>,
     ended: bool,
 }
@@ -68,24 +72,41 @@ impl ManifestReader {
         }
         self.hasher.update(line);
         if self.lines == 1 {
-            let head = self.object(&format!("{text}]}}"))?;
-            return match head.get("xbkit_manifest").and_then(Value::as_u64) {
-                Some(VERSION) => Ok(()),
-                Some(other) => Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("the manifest has version {other}, and this xbkit knows {VERSION}"),
-                )
-                .hint("verify it with the version of xbkit that made it, or a newer one")),
-                None => Err(self.bad("says no version")),
-            };
+            return self.take_head(text);
         }
-        if let Some(rest) = text.strip_prefix("],") {
-            let footer = self.object(&format!("{{{}}}", rest.strip_suffix(',').unwrap_or(rest)))?;
+        let (text, comma) = text.strip_suffix(',').map_or((text, false), |text| (text, true));
+        let before = self.comma.replace(comma);
+        if let Some(text) = text.strip_prefix("],") {
+            // Behind the last member stands no comma, behind this line one.
+            if before == Some(true) || !comma {
+                return Err(self.bad(LAYOUT));
+            }
+            let footer = self.object(&format!("{{{text}}}"))?;
             self.footer = Some(self.footer_of(&footer)?);
             return Ok(());
         }
-        let object = self.object(text.strip_suffix(',').unwrap_or(text))?;
+        if before == Some(false) {
+            return Err(self.bad(LAYOUT));
+        }
+        let object = self.object(text)?;
         each(self.member_of(&object)?)
+    }
+
+    fn take_head(&mut self, text: &str) -> Result<()> {
+        let head = self.object(&format!("{text}]}}"))?;
+        match head.get("xbkit_manifest").and_then(Value::as_u64) {
+            Some(VERSION) => {}
+            Some(other) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("the manifest has version {other}, and this xbkit knows {VERSION}"),
+                )
+                .hint("verify it with the version of xbkit that made it, or a newer one"));
+            }
+            None => return Err(self.bad("says no version")),
+        }
+        // The array that the line leaves open is that of the members, and no other.
+        if text.ends_with(",\"members\":[") { Ok(()) } else { Err(self.bad(LAYOUT)) }
     }
 
     fn take_digest(&mut self, text: &str) -> Result<()> {
@@ -111,7 +132,7 @@ impl ManifestReader {
     fn object(&self, text: &str) -> Result<Map<String, Value>> {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => Ok(object),
-            _ => Err(self.bad("is not what the layout has there")),
+            _ => Err(self.bad(LAYOUT)),
         }
     }
 
@@ -157,6 +178,9 @@ fn hash(hex: &str) -> Option<blake3::Hash> {
 }
 
 fn unhex(hex: &str) -> Option<Vec<u8>> {
+    if !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None; // a sign would be taken for a part of a number
+    }
     let digits = hex.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
