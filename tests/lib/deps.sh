@@ -12,7 +12,7 @@ packages_of() {
         mariadb-backup \
         gzip pigz lz4 zstd \
         tar libarchive-tools \
-        openssh-server openssh-client netcat-openbsd pv openssl \
+        openssh-server openssh-client netcat-openbsd ncat pv openssl iproute2 procps \
         g++ valgrind abigail-tools pkg-config cmake make \
         python3 python3-venv ;;                    # mbstream; outer layers; tar; pipes; C programs; bench, module
     bench) echo mariadb-backup python3 python3-venv ;;  # mbstream; the module
