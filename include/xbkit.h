@@ -79,6 +79,11 @@
 #define XBK_ITEM_REMOVE 6
 
 /**
+ * Kind of an item: a directory (tar). It may be told more than once, before or after what is in it.
+ */
+#define XBK_ITEM_DIRECTORY 7
+
+/**
  * Kind of an event: how far the job is; at most every 100 ms, and once at its end.
  */
 #define XBK_EVENT_PROGRESS 1
@@ -124,6 +129,18 @@
  * backup, writer.
  */
 #define XBK_OPT_MANIFEST 4
+
+/**
+ * The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
+ * they stand one behind the other. string; create, backup, writer.
+ */
+#define XBK_OPT_FORMAT 10
+
+/**
+ * How many bytes the member will have, 0 to 281474976710656, not more and not fewer. A tar archive
+ * needs it. int; entry.
+ */
+#define XBK_OPT_SIZE 11
 
 /**
  * A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
@@ -209,6 +226,12 @@
  * Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
  */
 #define XBK_OPT_ALLOW_UNPROVEN 80
+
+/**
+ * Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
+ * cut behind a member then passes for whole. bool, off if not set; extract, list, verify, reader.
+ */
+#define XBK_OPT_ALLOW_MISSING_END 90
 
 /**
  * Type of an option: on or off, by xbk_options_set_bool().
@@ -628,7 +651,7 @@ extern "C" {
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, MANIFEST
+ *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -649,7 +672,7 @@ xbk_status xbk_backup_to_fd(const xbk_options *options,
 /**
  * The same with a callback that takes the stream, on this thread, with user.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, MANIFEST
+ *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -708,7 +731,7 @@ void xbk_cancel_free(xbk_cancel *cancel);
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
  * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
- *                  DIALECT, MANIFEST
+ *                  DIALECT, FORMAT, MANIFEST
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -728,7 +751,7 @@ xbk_status xbk_create_to_fd(const xbk_options *options,
 /**
  * The same with a callback that takes the stream, on this thread, with user.
  * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
- *                  DIALECT, MANIFEST
+ *                  DIALECT, FORMAT, MANIFEST
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -868,7 +891,8 @@ void xbk_error_free(xbk_error *err);
  * off) is on disk; after a failure nothing is left that could be taken for a whole backup.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
- * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+ * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
+ *                  ALLOW_MISSING_END
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -888,7 +912,8 @@ xbk_status xbk_extract_from_fd(const xbk_options *options,
 
 /**
  * The same with a callback that gives the stream, on this thread, with user.
- * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+ * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
+ *                  ALLOW_MISSING_END
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -908,8 +933,8 @@ xbk_status xbk_extract_from_cb(const xbk_options *options,
 /**
  * What kind of item it is.
  * \param item  may be NULL, which gives 0
- * \return XBK_ITEM_OPEN, XBK_ITEM_DATA, XBK_ITEM_HOLE, XBK_ITEM_CLOSE, XBK_ITEM_RENAME or
- *         XBK_ITEM_REMOVE
+ * \return XBK_ITEM_OPEN, XBK_ITEM_DATA, XBK_ITEM_HOLE, XBK_ITEM_CLOSE, XBK_ITEM_RENAME,
+ *         XBK_ITEM_REMOVE or XBK_ITEM_DIRECTORY
  * Thread safety: as xbk_item. Since: 0.1
  */
 uint32_t xbk_item_kind(const xbk_item *item);
@@ -917,7 +942,7 @@ uint32_t xbk_item_kind(const xbk_item *item);
 /**
  * The member's number in its stream, in order of appearance from 0.
  * \param item  may be NULL, which gives UINT64_MAX
- * \return the number; UINT64_MAX for rename and remove, which go by path
+ * \return the number; UINT64_MAX for rename, remove and directory, which go by path
  * Thread safety: as xbk_item. Since: 0.1
  */
 uint64_t xbk_item_member(const xbk_item *item);
@@ -978,7 +1003,7 @@ const void *xbk_item_data(const xbk_item *item, size_t *len, uint64_t *offset);
  * and checksums are checked on the way. Outer gzip, zstd and lz4 layers come off.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
- * \param options   may be NULL: it has none today but the cancel object
+ * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -997,7 +1022,7 @@ xbk_status xbk_list_from_fd(const xbk_options *options,
 
 /**
  * The same with a callback that gives the stream, on this thread, with user.
- * \param options   may be NULL: it has none today but the cancel object
+ * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -1269,7 +1294,7 @@ const char *xbk_option_since(const xbk_option *option);
  * Makes a reader from a descriptor, and blocks for the first bytes of the stream.
  * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
  * descriptor keeps its flags.
- * \param options  may be NULL: it has none today but the cancel object
+ * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
  * \param fd       where the stream comes from; borrowed until xbk_reader_free(), never closed
  * \param reader   receives the reader; free it by xbk_reader_free()
  * \param err      may be NULL; set only when the result is < 0
@@ -1285,8 +1310,8 @@ xbk_status xbk_reader_new_fd(const xbk_options *options,
 /**
  * Makes a reader from a callback, which runs on the thread that calls xbk_reader_next(), and is
  * called here for the first bytes of the stream.
- * \param options  may be NULL: it has none today but the cancel object, which is looked at between
- *                 callbacks
+ * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object, which is looked at
+ *                 between callbacks
  * \param read_fn  must not be NULL
  * \param user     handed to read_fn; may be NULL
  * \param reader   receives the reader; free it by xbk_reader_free()
@@ -1382,7 +1407,7 @@ const char *xbk_status_name(xbk_status status);
  * XBK_OPT_ALLOW_UNPROVEN lets a sound one without manifest pass, and xbk_report_proven() tells.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
- * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -1402,7 +1427,7 @@ xbk_status xbk_verify_from_fd(const xbk_options *options,
 
 /**
  * The same with a callback that gives the stream, on this thread, with user.
- * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -1437,7 +1462,8 @@ uint32_t xbk_version_number(void);
  * Makes a writer to a descriptor. Nothing is written before a chunk is full.
  * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
  * descriptor keeps its flags, and a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE.
- * \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+ * \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_FORMAT,
+ *                 XBK_OPT_MANIFEST, and the cancel
  *                 object
  * \param fd       where the stream goes; borrowed until xbk_writer_free(), never closed
  * \param writer   receives the writer; free it by xbk_writer_free()
@@ -1454,7 +1480,8 @@ xbk_status xbk_writer_new_fd(const xbk_options *options,
 /**
  * Makes a writer to a callback, which runs on the thread that calls for an entry or the writer,
  * one call at a time.
- * \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+ * \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_FORMAT,
+ *                 XBK_OPT_MANIFEST, and the cancel
  *                  object, which is looked at between callbacks
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
@@ -1471,14 +1498,16 @@ xbk_status xbk_writer_new_cb(const xbk_options *options,
                              xbk_error **err);
 
 /**
- * Begins a member. Writes nothing yet, and holds no other member up.
- * \param path     its path in the stream: relative, without "..", at most 511 bytes, and none that
- *                 the stream has already; copied
- * \param options  may be NULL: entries have no options today
+ * Begins a member. In an xbstream that writes nothing yet, and holds no other member up; a tar
+ * archive takes one member at a time, and needs its size.
+ * \param path     its path in the stream: relative, without "..", at most 511 bytes (4095 in a tar
+ *                 archive), and none that the stream has already; copied
+ * \param options  may be NULL; XBK_OPT_SIZE
  * \param entry    receives the entry; end it by xbk_entry_close() or xbk_entry_free()
  * \param err      may be NULL; set only when the result is < 0
  * \return XBK_OK; XBK_E_UNSAFE_PATH, XBK_E_INVALID_ARGUMENT, XBK_E_EXISTS, XBK_E_LIMIT, which leave
- *         the writer as it was; XBK_E_INVALID_STATE after a failure or xbk_writer_finish()
+ *         the writer as it was; XBK_E_INVALID_STATE after a failure, xbk_writer_finish(),
+ *         or while another entry of a tar archive is open
  * Thread safety: one thread at a time for this writer. Since: 0.1
  */
 XBK_MUST_USE

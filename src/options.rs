@@ -260,6 +260,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 11,
+        name: "size",
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((0, limits::MEMBER_SIZE)),
+        jobs: &[Job::Entry],
+        doc: "how many bytes the member will have, not more and not fewer; a tar archive needs it",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 20,
         name: "file",
         unit: "path",

@@ -22,8 +22,9 @@ fn job(
     guard::need!(options);
     let mut watcher = Watcher::read(observer)?;
     let options = JobOptions::read(options, Job::Backup)?;
-    let mut job =
-        Backup::of_datadir(options.need_path(options::XBK_OPT_DATADIR)?).dialect(options.dialect());
+    let mut job = Backup::of_datadir(options.need_path(options::XBK_OPT_DATADIR)?)
+        .format(options.format())
+        .dialect(options.dialect());
     if let Some(dir) = options.path(options::XBK_OPT_DATA_HOME) {
         job = job.data_home(dir);
     }
@@ -62,7 +63,7 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
 /// \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
-///                  CHUNK_SIZE, DIALECT, MANIFEST
+///                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
 /// \param fd        where the stream goes; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -91,7 +92,7 @@ pub unsafe extern "C" fn xbk_backup_to_fd(
 
 /// The same with a callback that takes the stream, on this thread, with user.
 /// \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
-///                  CHUNK_SIZE, DIALECT, MANIFEST
+///                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
 /// \param observer  may be NULL

@@ -22,7 +22,7 @@ fn job(
     guard::need!(options);
     let mut watcher = Watcher::read(observer)?;
     let options = JobOptions::read(options, Job::Create)?;
-    let mut job = Create::new().dialect(options.dialect());
+    let mut job = Create::new().format(options.format()).dialect(options.dialect());
     for file in options.paths(options::XBK_OPT_FILE) {
         job = job.file(file);
     }
@@ -53,7 +53,7 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
 /// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
-///                  DIALECT, MANIFEST
+///                  DIALECT, FORMAT, MANIFEST
 /// \param fd        where the stream goes; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn xbk_create_to_fd(
 
 /// The same with a callback that takes the stream, on this thread, with user.
 /// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
-///                  DIALECT, MANIFEST
+///                  DIALECT, FORMAT, MANIFEST
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
 /// \param observer  may be NULL

@@ -36,6 +36,9 @@ fn job(
     if let Some(threads) = options.int(options::XBK_OPT_PARALLEL) {
         job = job.parallel(threads);
     }
+    if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
+        job = job.allow_missing_end(allow);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -47,7 +50,8 @@ fn job(
 /// off) is on disk; after a failure nothing is left that could be taken for a whole backup.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
-/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
+///                  ALLOW_MISSING_END
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -75,7 +79,8 @@ pub unsafe extern "C" fn xbk_extract_from_fd(
 }
 
 /// The same with a callback that gives the stream, on this thread, with user.
-/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL
+/// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
+///                  ALLOW_MISSING_END
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

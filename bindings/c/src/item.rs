@@ -20,6 +20,8 @@ pub const XBK_ITEM_CLOSE: u32 = 4;
 pub const XBK_ITEM_RENAME: u32 = 5;
 /// Kind of an item: a closed member is taken back (MariaDB).
 pub const XBK_ITEM_REMOVE: u32 = 6;
+/// Kind of an item: a directory (tar). It may be told more than once, before or after what is in it.
+pub const XBK_ITEM_DIRECTORY: u32 = 7;
 
 /// One thing that a stream says. Members interleave. It belongs to its reader, and is valid until
 /// the next call of xbk_reader_next() or xbk_reader_free().
@@ -96,14 +98,17 @@ pub(crate) fn describe(item: Item<'_>, names: &mut Names) -> Option<xbk_item> {
         Item::Remove { path } => {
             xbk_item { kind: XBK_ITEM_REMOVE, path: Some(shared(&path)), ..none }
         }
+        Item::Directory { path } => {
+            xbk_item { kind: XBK_ITEM_DIRECTORY, path: Some(shared(&path)), ..none }
+        }
         _ => return None,
     })
 }
 
 /// What kind of item it is.
 /// \param item  may be NULL, which gives 0
-/// \return XBK_ITEM_OPEN, XBK_ITEM_DATA, XBK_ITEM_HOLE, XBK_ITEM_CLOSE, XBK_ITEM_RENAME or
-///         XBK_ITEM_REMOVE
+/// \return XBK_ITEM_OPEN, XBK_ITEM_DATA, XBK_ITEM_HOLE, XBK_ITEM_CLOSE, XBK_ITEM_RENAME,
+///         XBK_ITEM_REMOVE or XBK_ITEM_DIRECTORY
 /// Thread safety: as xbk_item. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xbk_item_kind(item: *const xbk_item) -> u32 {
@@ -112,7 +117,7 @@ pub unsafe extern "C" fn xbk_item_kind(item: *const xbk_item) -> u32 {
 
 /// The member's number in its stream, in order of appearance from 0.
 /// \param item  may be NULL, which gives UINT64_MAX
-/// \return the number; UINT64_MAX for rename and remove, which go by path
+/// \return the number; UINT64_MAX for rename, remove and directory, which go by path
 /// Thread safety: as xbk_item. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xbk_item_member(item: *const xbk_item) -> u64 {

@@ -10,7 +10,7 @@ use crate::error::{Failure, xbk_error};
 use crate::guard::{self, Gate};
 use crate::io::{ReadCallback, borrow_fd, xbk_read_fn};
 use crate::observer::{Watcher, xbk_observer};
-use crate::options::{JobOptions, xbk_options};
+use crate::options::{self, JobOptions, xbk_options};
 use crate::report::{self, xbk_report};
 use crate::status::xbk_status;
 
@@ -22,6 +22,9 @@ fn job(
     let mut watcher = Watcher::read(observer)?;
     let options = JobOptions::read(options, Job::List)?;
     let mut job = List::new();
+    if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
+        job = job.allow_missing_end(allow);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -32,7 +35,7 @@ fn job(
 /// and checksums are checked on the way. Outer gzip, zstd and lz4 layers come off.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
-/// \param options   may be NULL: it has none today but the cancel object
+/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -59,7 +62,7 @@ pub unsafe extern "C" fn xbk_list_from_fd(
 }
 
 /// The same with a callback that gives the stream, on this thread, with user.
-/// \param options   may be NULL: it has none today but the cancel object
+/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

@@ -7,7 +7,7 @@ use std::process::id as process_id;
 use std::sync::{LazyLock, Mutex, TryLockError};
 
 use xbkit_core::options::{Job, OPTIONS, OptionInfo, OptionType, by_id};
-use xbkit_core::{CancelToken, Dialect, ErrorKind, Extract};
+use xbkit_core::{CancelToken, Dialect, ErrorKind, Extract, Format};
 
 use crate::cancel::xbk_cancel;
 use crate::error::{Failure, xbk_error};
@@ -24,6 +24,12 @@ pub const XBK_OPT_DIALECT: u32 = 3;
 /// End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
 /// backup, writer.
 pub const XBK_OPT_MANIFEST: u32 = 4;
+/// The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
+/// they stand one behind the other. string; create, backup, writer.
+pub const XBK_OPT_FORMAT: u32 = 10;
+/// How many bytes the member will have, 0 to 281474976710656, not more and not fewer. A tar archive
+/// needs it. int; entry.
+pub const XBK_OPT_SIZE: u32 = 11;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
 pub const XBK_OPT_FILE: u32 = 20;
@@ -64,6 +70,9 @@ pub const XBK_OPT_SYNC: u32 = 63;
 pub const XBK_OPT_MEMBER_PATTERN: u32 = 64;
 /// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
 pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
+/// Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
+/// cut behind a member then passes for whole. bool, off if not set; extract, list, verify, reader.
+pub const XBK_OPT_ALLOW_MISSING_END: u32 = 90;
 
 /// Type of an option: on or off, by xbk_options_set_bool().
 pub const XBK_TYPE_BOOL: u32 = 1;
@@ -215,6 +224,13 @@ impl JobOptions {
         self.all(id).find_map(|value| if let Value::Bool(on) = value { Some(*on) } else { None })
     }
 
+    pub(crate) fn number(&self, id: u32) -> Option<u64> {
+        self.all(id).find_map(|value| match value {
+            Value::Int(number) => Some(*number),
+            _ => None,
+        })
+    }
+
     pub(crate) fn int(&self, id: u32) -> Option<usize> {
         self.all(id).find_map(|value| match value {
             Value::Int(number) => usize::try_from(*number).ok(),
@@ -242,6 +258,13 @@ impl JobOptions {
             let name = by_id(id).map_or("an option", |option| option.name);
             Failure::argument(format!("{} needs {name}, which is not set", self.job.name()))
         })
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        match self.strings(XBK_OPT_FORMAT).next() {
+            Some(b"tar") => Format::Tar,
+            _ => Format::Xbstream,
+        }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

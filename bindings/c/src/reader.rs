@@ -10,7 +10,7 @@ use crate::error::{Failure, xbk_error};
 use crate::guard::{self, Gate};
 use crate::io::{ReadCallback, Source, borrow_fd, xbk_read_fn};
 use crate::item::{Names, describe, xbk_item};
-use crate::options::{JobOptions, xbk_options};
+use crate::options::{self, JobOptions, xbk_options};
 use crate::status::{XBK_EOF, XBK_OK, xbk_status};
 
 /// Reads a stream item by item, without extracting it. Outer gzip, zstd and lz4 layers come off.
@@ -40,8 +40,13 @@ struct State {
 unsafe impl Send for State {}
 
 impl xbk_reader {
-    fn new(source: Source, gate: Arc<Gate>) -> Result<*mut Self, Failure> {
-        let reader = StreamReader::new(source).map_err(|error| gate.explain(error.into()))?;
+    fn new(source: Source, gate: Arc<Gate>, may_lack_end: bool) -> Result<*mut Self, Failure> {
+        let reader = if may_lack_end {
+            StreamReader::without_end(source)
+        } else {
+            StreamReader::new(source)
+        };
+        let reader = reader.map_err(|error| gate.explain(error.into()))?;
         let state = State { reader, names: Names::new(), item: Box::new(xbk_item::NONE) };
         let own = Self { gate, state: Mutex::new(state) };
         Ok(Arc::into_raw(Arc::new(own)).cast_mut())
@@ -65,7 +70,7 @@ impl State {
 /// Makes a reader from a descriptor, and blocks for the first bytes of the stream.
 /// Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
 /// descriptor keeps its flags.
-/// \param options  may be NULL: it has none today but the cancel object
+/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
 /// \param fd       where the stream comes from; borrowed until xbk_reader_free(), never closed
 /// \param reader   receives the reader; free it by xbk_reader_free()
 /// \param err      may be NULL; set only when the result is < 0
@@ -82,16 +87,17 @@ pub unsafe extern "C" fn xbk_reader_new_fd(
     guard::call("xbk_reader_new_fd", err, || {
         let reader = guard::out!(reader);
         let options = JobOptions::read(options, Job::Reader)?;
+        let may_lack_end = options.bool(options::XBK_OPT_ALLOW_MISSING_END).unwrap_or(false);
         let source = Source::Fd(FdReader::new(borrow_fd(fd)?, options.cancel)?);
-        *reader = xbk_reader::new(source, Arc::new(Gate::new(true)))?;
+        *reader = xbk_reader::new(source, Arc::new(Gate::new(true)), may_lack_end)?;
         Ok(XBK_OK)
     })
 }
 
 /// Makes a reader from a callback, which runs on the thread that calls xbk_reader_next(), and is
 /// called here for the first bytes of the stream.
-/// \param options  may be NULL: it has none today but the cancel object, which is looked at between
-///                 callbacks
+/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object, which is looked at
+///                 between callbacks
 /// \param read_fn  must not be NULL
 /// \param user     handed to read_fn; may be NULL
 /// \param reader   receives the reader; free it by xbk_reader_free()
@@ -111,9 +117,10 @@ pub unsafe extern "C" fn xbk_reader_new_cb(
     guard::call("xbk_reader_new_cb", err, || {
         let reader = guard::out!(reader);
         let options = JobOptions::read(options, Job::Reader)?;
+        let may_lack_end = options.bool(options::XBK_OPT_ALLOW_MISSING_END).unwrap_or(false);
         let gate = Arc::new(Gate::new(true));
         let source = ReadCallback::new(read_fn, user, Arc::clone(&gate), options.cancel)?;
-        *reader = xbk_reader::new(Source::Callback(source), gate)?;
+        *reader = xbk_reader::new(Source::Callback(source), gate, may_lack_end)?;
         Ok(XBK_OK)
     })
 }

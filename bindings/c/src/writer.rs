@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use xbkit_core::options::Job;
-use xbkit_core::{FdWriter, Format, StreamWriter};
+use xbkit_core::{FdWriter, StreamWriter};
 
 use crate::entry::xbk_entry;
 use crate::error::{Failure, xbk_error};
@@ -40,7 +40,7 @@ pub struct xbk_writer {
 
 impl xbk_writer {
     fn new(sink: Sink, gate: Arc<Gate>, options: &JobOptions) -> Result<*mut Self, Failure> {
-        let mut writer = StreamWriter::new(Format::Xbstream, sink).dialect(options.dialect());
+        let mut writer = StreamWriter::new(options.format(), sink).dialect(options.dialect());
         if let Some(on) = options.bool(options::XBK_OPT_MANIFEST) {
             writer = writer.manifest(on)?;
         }
@@ -63,7 +63,8 @@ impl xbk_writer {
 /// Makes a writer to a descriptor. Nothing is written before a chunk is full.
 /// Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
 /// descriptor keeps its flags, and a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE.
-/// \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+/// \param options  may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_FORMAT,
+///                 XBK_OPT_MANIFEST, and the cancel
 ///                 object
 /// \param fd       where the stream goes; borrowed until xbk_writer_free(), never closed
 /// \param writer   receives the writer; free it by xbk_writer_free()
@@ -90,7 +91,8 @@ pub unsafe extern "C" fn xbk_writer_new_fd(
 
 /// Makes a writer to a callback, which runs on the thread that calls for an entry or the writer,
 /// one call at a time.
-/// \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_MANIFEST, and the cancel
+/// \param options   may be NULL; XBK_OPT_CHUNK_SIZE, XBK_OPT_DIALECT, XBK_OPT_FORMAT,
+///                 XBK_OPT_MANIFEST, and the cancel
 ///                  object, which is looked at between callbacks
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
@@ -117,14 +119,16 @@ pub unsafe extern "C" fn xbk_writer_new_cb(
     })
 }
 
-/// Begins a member. Writes nothing yet, and holds no other member up.
-/// \param path     its path in the stream: relative, without "..", at most 511 bytes, and none that
-///                 the stream has already; copied
-/// \param options  may be NULL: entries have no options today
+/// Begins a member. In an xbstream that writes nothing yet, and holds no other member up; a tar
+/// archive takes one member at a time, and needs its size.
+/// \param path     its path in the stream: relative, without "..", at most 511 bytes (4095 in a tar
+///                 archive), and none that the stream has already; copied
+/// \param options  may be NULL; XBK_OPT_SIZE
 /// \param entry    receives the entry; end it by xbk_entry_close() or xbk_entry_free()
 /// \param err      may be NULL; set only when the result is < 0
 /// \return XBK_OK; XBK_E_UNSAFE_PATH, XBK_E_INVALID_ARGUMENT, XBK_E_EXISTS, XBK_E_LIMIT, which leave
-///         the writer as it was; XBK_E_INVALID_STATE after a failure or xbk_writer_finish()
+///         the writer as it was; XBK_E_INVALID_STATE after a failure, xbk_writer_finish(),
+///         or while another entry of a tar archive is open
 /// Thread safety: one thread at a time for this writer. Since: 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -139,8 +143,14 @@ pub unsafe extern "C" fn xbk_writer_open(
         let entry = guard::out!(entry);
         let writer = guard::handle!(writer);
         let path = OsStr::from_bytes(guard::string!(path));
-        JobOptions::read(options, Job::Entry)?;
-        let new = writer.enter(|state| Ok(state.as_ref().ok_or_else(finished)?.entry(path)?))?;
+        let size = JobOptions::read(options, Job::Entry)?.number(options::XBK_OPT_SIZE);
+        let new = writer.enter(|state| {
+            let stream = state.as_ref().ok_or_else(finished)?;
+            Ok(match size {
+                Some(size) => stream.entry_sized(path, size)?,
+                None => stream.entry(path)?,
+            })
+        })?;
         *entry = xbk_entry::new(new, Arc::clone(&writer.gate), Arc::clone(&writer.open));
         Ok(XBK_OK)
     })

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use xbkit_core::{
     Backup, ChangedFiles, Create, CreateReport, Dialect, Error, Event, Extract, ExtractReport,
-    Level, List, Observer, Result, StreamReport, Verify,
+    Format, Level, List, Observer, Result, StreamReport, Verify,
 };
 
 use crate::call::{Failure, Raised};
@@ -150,6 +150,7 @@ pub(crate) fn extract(
     in_place: bool,
     overwrite: bool,
     sync: bool,
+    allow_missing_end: bool,
     parallel: usize,
     members: Vec<String>,
     emit: Bound<'_, PyAny>,
@@ -161,6 +162,7 @@ pub(crate) fn extract(
         .in_place(in_place)
         .overwrite(overwrite)
         .sync(sync)
+        .allow_missing_end(allow_missing_end)
         .parallel(parallel);
     for pattern in &members {
         extract = extract.member_pattern(pattern).map_err(|error| python_error(py, error))?;
@@ -181,11 +183,12 @@ pub(crate) fn extract(
 pub(crate) fn list(
     py: Python<'_>,
     source: SourceSpec<'_>,
+    allow_missing_end: bool,
     emit: Bound<'_, PyAny>,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<(u64, u64, u64, bool)> {
     let job = Job::new(emit, true, cancel);
-    let mut list = List::new();
+    let mut list = List::new().allow_missing_end(allow_missing_end);
     if let Some(token) = &job.cancel {
         list = list.cancel(token.clone());
     }
@@ -202,12 +205,14 @@ pub(crate) fn verify(
     py: Python<'_>,
     source: SourceSpec<'_>,
     allow_unproven: bool,
+    allow_missing_end: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<(u64, u64, u64, bool)> {
     let job = Job::new(emit, wants_all, cancel);
-    let mut verify = Verify::new().allow_unproven(allow_unproven);
+    let mut verify =
+        Verify::new().allow_unproven(allow_unproven).allow_missing_end(allow_missing_end);
     if let Some(token) = &job.cancel {
         verify = verify.cancel(token.clone());
     }
@@ -231,6 +236,7 @@ pub(crate) fn create(
     base: PathBuf,
     parallel: usize,
     chunk_size: usize,
+    format: &str,
     dialect: &str,
     manifest: bool,
     changed: &str,
@@ -248,6 +254,7 @@ pub(crate) fn create(
         .base(base)
         .parallel(parallel)
         .chunk_size(chunk_size)
+        .format(to_format(format)?)
         .dialect(to_dialect(dialect)?)
         .manifest(manifest)
         .changed(changed);
@@ -276,6 +283,7 @@ pub(crate) fn backup(
     aria_log_dir: Option<PathBuf>,
     parallel: usize,
     chunk_size: usize,
+    format: &str,
     dialect: &str,
     manifest: bool,
     emit: Bound<'_, PyAny>,
@@ -286,6 +294,7 @@ pub(crate) fn backup(
     let mut backup = Backup::of_datadir(datadir)
         .parallel(parallel)
         .chunk_size(chunk_size)
+        .format(to_format(format)?)
         .dialect(to_dialect(dialect)?)
         .manifest(manifest);
     if let Some(dir) = data_home {
@@ -310,6 +319,10 @@ pub(crate) fn backup(
         Sink::Fd(fd) => backup.run_fd(fd.as_fd(), observer),
         Sink::Object(object) => backup.run(object, observer),
     })
+}
+
+pub(crate) fn to_format(name: &str) -> PyResult<Format> {
+    Format::by_name(name).ok_or_else(|| not_one_of("format", name, "'xbstream', 'tar'"))
 }
 
 pub(crate) fn to_dialect(name: &str) -> PyResult<Dialect> {

@@ -20,6 +20,7 @@ mod kind {
     pub(super) const CLOSE: u8 = 3;
     pub(super) const RENAME: u8 = 4;
     pub(super) const REMOVE: u8 = 5;
+    pub(super) const DIRECTORY: u8 = 6;
 }
 
 type Input = StreamReader<Box<dyn Read + Send>>;
@@ -31,34 +32,44 @@ pub(crate) struct Reader {
     input: Lock<Option<Input>>,
     raised: Raised,
     layers: Vec<&'static str>,
+    format: &'static str,
 }
 
 #[pymethods]
 impl Reader {
     #[new]
-    #[pyo3(signature = (source, cancel))]
+    #[pyo3(signature = (source, allow_missing_end, cancel))]
     #[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
     fn new(
         py: Python<'_>,
         source: SourceSpec<'_>,
+        allow_missing_end: bool,
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (raised, cancel) = (Raised::default(), token(cancel));
         let source = Source::open(&source, &raised, cancel.clone())?;
         let input = py
             .detach(|| {
-                let input = source.into_reader(&raised, cancel).and_then(Input::new);
+                let input = source.into_reader(&raised, cancel);
+                let open = if allow_missing_end { Input::without_end } else { Input::new };
+                let input = input.and_then(open);
                 raised.settle(input)
             })
             .map_err(|failure: Failure| failure.into_python(py))?;
-        let layers = input.layers().to_vec();
-        Ok(Self { input: Lock::new(Some(input)), raised, layers })
+        let (layers, format) = (input.layers().to_vec(), input.format().name());
+        Ok(Self { input: Lock::new(Some(input)), raised, layers, format })
     }
 
     /// The layers found around the stream, outermost first.
     #[getter]
     fn layers(&self) -> Vec<&'static str> {
         self.layers.clone()
+    }
+
+    /// The stream's format.
+    #[getter]
+    fn format(&self) -> &'static str {
+        self.format
     }
 
     /// Stream bytes decoded so far, inside all layers.
@@ -113,6 +124,9 @@ fn to_python(py: Python<'_>, item: Item<'_>) -> PyResult<Py<PyAny>> {
         }
         Item::Remove { path } => {
             (kind::REMOVE, path.as_path().as_os_str(), &none, &none).into_pyobject(py)
+        }
+        Item::Directory { path } => {
+            (kind::DIRECTORY, path.as_path().as_os_str(), &none, &none).into_pyobject(py)
         }
         _ => {
             let message = "the stream holds an item that this version of the module does not know";

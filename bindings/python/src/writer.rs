@@ -16,7 +16,7 @@ use xbkit_core::{Dialect, EntryWriter, Error, ErrorKind, Format, Result, StreamW
 
 use crate::call::{Failure, Raised};
 use crate::errors;
-use crate::jobs::to_dialect;
+use crate::jobs::{to_dialect, to_format};
 use crate::lock::Lock;
 use crate::sink::{self, Sink, SinkSpec};
 use crate::source::with_bytes;
@@ -48,6 +48,7 @@ struct Shared {
     finished: AtomicBool,
     written: AtomicU64,
     chunk_size: usize,
+    format: Format,
     dialect: Dialect,
 }
 
@@ -100,19 +101,20 @@ pub(crate) struct Writer(Arc<Shared>);
 #[pymethods]
 impl Writer {
     #[new]
-    #[pyo3(signature = (sink, chunk_size, dialect, manifest, cancel))]
+    #[pyo3(signature = (sink, chunk_size, format, dialect, manifest, cancel))]
     fn new(
         py: Python<'_>,
         sink: SinkSpec<'_>,
         chunk_size: usize,
+        format: &str,
         dialect: &str,
         manifest: bool,
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (raised, cancel) = (Raised::default(), token(cancel));
-        let dialect = to_dialect(dialect)?;
+        let (format, dialect) = (to_format(format)?, to_dialect(dialect)?);
         let outbox = Outbox::default();
-        let stream = StreamWriter::new(Format::Xbstream, outbox.clone())
+        let stream = StreamWriter::new(format, outbox.clone())
             .dialect(dialect)
             .chunk_size(chunk_size)
             .and_then(|stream| stream.manifest(manifest))
@@ -129,21 +131,32 @@ impl Writer {
             finished: AtomicBool::new(false),
             written: AtomicU64::new(0),
             chunk_size,
+            format,
             dialect,
         })))
     }
 
     /// Begins a member.
-    fn entry(&self, py: Python<'_>, name: std::path::PathBuf) -> PyResult<Entry> {
+    fn entry(
+        &self,
+        py: Python<'_>,
+        name: std::path::PathBuf,
+        size: Option<u64>,
+    ) -> PyResult<Entry> {
         if self.failed() {
             return Err(errors::invalid_state(py, "the stream failed before"));
         }
         let entry = py
             .detach(|| match &*self.0.stream.lock() {
-                Some(stream) => stream.entry(name),
+                Some(stream) => match size {
+                    Some(size) => stream.entry_sized(name, size),
+                    None => stream.entry(name),
+                },
                 None => Err(Error::new(ErrorKind::InvalidState, "the writer is closed")),
             })
             .map_err(|error| errors::to_python(py, &error))?;
+        // An archive's header goes out with the entry.
+        self.0.guard(py, || self.0.send(py, false))?;
         let name = entry.path().as_os_str().to_owned();
         Ok(Entry {
             shared: Arc::clone(&self.0),
@@ -238,9 +251,9 @@ impl Entry {
     /// Appends zeros.
     fn hole(&self, py: Python<'_>, len: u64) -> PyResult<()> {
         let step = match self.shared.dialect {
-            Dialect::Percona => u64::MAX,
+            Dialect::Percona if self.shared.format == Format::Xbstream => u64::MAX,
             // There, holes travel as zeros; those of one step wait in the outbox.
-            Dialect::Common => self.shared.chunk_size as u64,
+            _ => self.shared.chunk_size as u64,
         };
         let mut left = len;
         while left > 0 {

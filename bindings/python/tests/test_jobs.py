@@ -211,8 +211,8 @@ def test_mistakes_are_type_and_value_errors(stream: bytes, tree: Path, tmp_path:
         xbkit.list(9_999)
     with pytest.raises(ValueError, match="mode 'a'"):
         xbkit.open(io.BytesIO(), "a")  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="format 'tar'"):
-        xbkit.open(io.BytesIO(), format="tar")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="format 'cpio'"):
+        xbkit.open(io.BytesIO(), format="cpio")  # type: ignore[call-overload]
     assert not (tmp_path / "out").exists()
 
 

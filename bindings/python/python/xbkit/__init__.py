@@ -1,4 +1,5 @@
-"""Streams physical backups of MySQL and MariaDB as xbstream, and extracts such streams, verified.
+"""Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts such streams,
+verified.
 
 Jobs on whole streams: :func:`backup`, :func:`create`, :func:`extract`, :func:`list`,
 :func:`verify`. Streams of your own data, and streams read without extracting: :func:`open`.
@@ -62,8 +63,19 @@ from ._events import (
     Progress,
     VerifyReport,
 )
-from ._items import Chunk, Close, Data, Hole, Item, Open, Remove, Rename
-from ._jobs import CHUNK_SIZE, MANIFEST_NAME, Dialect, MemberInfo, backup, create, extract, list, verify
+from ._items import Chunk, Close, Data, Directory, Hole, Item, Open, Remove, Rename
+from ._jobs import (
+    CHUNK_SIZE,
+    MANIFEST_NAME,
+    Dialect,
+    Format,
+    MemberInfo,
+    backup,
+    create,
+    extract,
+    list,
+    verify,
+)
 from ._reader import MAX_SPOOL, Member, StreamReader
 from ._writer import EntryWriter, StreamWriter
 from ._xbkit import CancelToken
@@ -87,11 +99,13 @@ __all__ = [
     "DecompressError",
     "DecryptError",
     "Dialect",
+    "Directory",
     "EntryWriter",
     "Event",
     "ExistsError",
     "ExtractReport",
     "FileChangedError",
+    "Format",
     "FormatError",
     "Hole",
     "InternalError",
@@ -153,9 +167,10 @@ def open(
     file: Source,
     mode: Literal["r"] = "r",
     *,
-    format: Literal["xbstream"] = "xbstream",
+    format: Format | None = None,
     max_spool: int = MAX_SPOOL,
     tmpdir: str | os.PathLike[str] | None = None,
+    allow_missing_end: bool = False,
     cancel: CancelToken | None = None,
 ) -> StreamReader: ...
 
@@ -165,7 +180,7 @@ def open(
     file: Sink,
     mode: Literal["w"],
     *,
-    format: Literal["xbstream"] = "xbstream",
+    format: Format | None = None,
     chunk_size: int = CHUNK_SIZE,
     dialect: Dialect = "mariadb",
     manifest: bool = True,
@@ -178,7 +193,7 @@ def open(
     file: Source | Sink,
     mode: Literal["r", "w"] = "r",
     *,
-    format: Literal["xbstream"] = "xbstream",
+    format: Format | None = None,
     **options: object,
 ) -> StreamReader | StreamWriter:
     """Opens a stream for reading (``"r"``) or writing (``"w"``).
@@ -186,10 +201,13 @@ def open(
     Args:
         file: a source or a sink; never closed. Reading waits for its first bytes.
         mode: ``"r"`` or ``"w"``.
-        format: ``"xbstream"``. Compression around it is found when reading.
+        format: ``"xbstream"``, unless given, or ``"tar"``, which takes one member at a time and
+            needs its size first. Reading, the stream tells it, and another one is an error;
+            compression around it is found.
         max_spool: reading: most bytes that are kept of members that are not being read, see
             :class:`Member`.
         tmpdir: reading: where they are kept beyond 16 MiB; as ``tempfile`` chooses unless given.
+        allow_missing_end: reading: let a tar archive end without its two blocks of zeros.
         chunk_size: writing: payload bytes of a chunk, 64 KiB to 64 MiB.
         dialect: writing: whether holes travel as sparse chunks.
         manifest: writing: whether the stream ends in a manifest, by which it can be proven whole.
@@ -197,12 +215,16 @@ def open(
         overwrite: writing: whether ``file``, given as a path, may exist and is replaced.
         cancel: ends waits when set, from any thread.
     """
-    if format != "xbstream":
-        raise ValueError(f"format {format!r} is not 'xbstream'")
+    if format not in (None, "xbstream", "tar"):
+        raise ValueError(f"format {format!r} is neither 'xbstream' nor 'tar'")
     if mode == "r":
-        return StreamReader(file, **options)  # type: ignore[arg-type]
+        reader = StreamReader(file, **options)  # type: ignore[arg-type]
+        if format not in (None, reader.format):
+            reader.close()
+            raise FormatError(f"the stream is of format {reader.format}, not {format}")
+        return reader
     if mode == "w":
-        return StreamWriter(file, **options)  # type: ignore[arg-type]
+        return StreamWriter(file, format=format or "xbstream", **options)  # type: ignore[arg-type]
     raise ValueError(f"mode {mode!r} is neither 'r' nor 'w'")
 
 

@@ -21,14 +21,17 @@ def _size(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m xbkit",
-        description="Streams physical backups of MySQL and MariaDB as xbstream, and extracts such "
-        "streams, verified.",
+        description="Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts "
+        "such streams, verified.",
     )
     parser.add_argument("--version", action="version", version=f"xbkit {xbkit.__version__}")
     jobs = parser.add_subparsers(dest="job", required=True, metavar="JOB")
 
     reads = argparse.ArgumentParser(add_help=False)
     reads.add_argument("-i", "--input", metavar="FILE", help="read this file, not standard input")
+    reads.add_argument(
+        "--allow-missing-end", action="store_true", help="of a tar archive, its blocks of zeros"
+    )
     writes = argparse.ArgumentParser(add_help=False)
     writes.add_argument(
         "-o", "--output", metavar="FILE", help="write this new file, not standard output"
@@ -36,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     writes.add_argument(
         "--chunk-size", type=_size, default=xbkit.CHUNK_SIZE, metavar="SIZE", help="64K to 64M"
     )
+    writes.add_argument("--stream", choices=["xbstream", "tar"], default="xbstream", help="format")
     writes.add_argument(
         "--dialect",
         choices=["mariadb", "percona"],
@@ -90,6 +94,7 @@ def _run(args: argparse.Namespace) -> None:
         shape = {
             "parallel": args.parallel,
             "chunk_size": args.chunk_size,
+            "format": args.stream,
             "dialect": args.dialect,
             "manifest": not args.no_manifest,
         }
@@ -115,15 +120,21 @@ def _run(args: argparse.Namespace) -> None:
                 args.directory,
                 overwrite=args.overwrite,
                 sync=not args.no_sync,
+                allow_missing_end=args.allow_missing_end,
                 parallel=args.parallel,
                 members=args.patterns,
                 on_event=tell,
             )
         case "list":
-            xbkit.list(source, on_event=name)
+            xbkit.list(source, allow_missing_end=args.allow_missing_end, on_event=name)
             sys.stdout.flush()
         case "verify":
-            xbkit.verify(source, allow_unproven=args.allow_unproven, on_event=tell)
+            xbkit.verify(
+                source,
+                allow_unproven=args.allow_unproven,
+                allow_missing_end=args.allow_missing_end,
+                on_event=tell,
+            )
 
 
 def _shown(name: str) -> str:

@@ -75,7 +75,15 @@ class Remove:
     """Its path."""
 
 
-Item = Open | Data | Hole | Close | Rename | Remove
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory (tar). It may be told more than once, before or after what is in it."""
+
+    name: str
+    """Its path."""
+
+
+Item = Open | Data | Hole | Close | Rename | Remove | Directory
 """One thing that a stream says."""
 
 
@@ -98,4 +106,7 @@ def from_native(kind: int, a: object, b: object, c: object) -> Item:
     if kind == 5:
         assert isinstance(a, str)
         return Remove(a)
+    if kind == 6:
+        assert isinstance(a, str)
+        return Directory(a)
     return _CLASSES[kind](a, b, c)  # type: ignore[call-arg, arg-type]

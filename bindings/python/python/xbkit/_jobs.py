@@ -30,6 +30,10 @@ Dialect = Literal["mariadb", "percona"]
 """``"mariadb"``: what every reader takes; holes travel as zeros. ``"percona"``: holes of sparse
 files travel as sparse chunks, which only Percona's ``xbstream`` 8.x and xbkit read."""
 
+Format = Literal["xbstream", "tar"]
+"""``"xbstream"``: members interleave. ``"tar"``: they stand one behind the other, and every tar
+program extracts them."""
+
 StrPath = str | os.PathLike[str]
 
 
@@ -50,6 +54,7 @@ def extract(
     in_place: bool = False,
     overwrite: bool = False,
     sync: bool = True,
+    allow_missing_end: bool = False,
     parallel: int = 1,
     members: Iterable[str] = (),
     on_event: OnEvent | None = None,
@@ -75,6 +80,8 @@ def extract(
             removed again.
         overwrite: let ``dir`` hold files, and replace those with a member's name, at the end.
         sync: wait until everything is on disk. Ctrl-C is seen after that wait.
+        allow_missing_end: let a tar archive end without its two blocks of zeros, as some writers
+            leave it; one that was cut behind a member then passes for whole.
         parallel: threads that write, 1 to 256.
         members: patterns; only members that match one are extracted (the rest is verified all
             the same). A name stands for itself or all below it; ``*``, ``?``, ``[...]``,
@@ -93,6 +100,7 @@ def extract(
             in_place,
             overwrite,
             sync,
+            allow_missing_end,
             parallel,
             _names(members, "members"),
             emitter(on_event),
@@ -109,6 +117,7 @@ def create(
     base: StrPath = "",
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
+    format: Format = "xbstream",
     dialect: Dialect = "mariadb",
     manifest: bool = True,
     changed: Literal["refuse", "warn"] = "refuse",
@@ -128,7 +137,8 @@ def create(
         base: directory that relative paths start from.
         parallel: threads that read, 1 to 256; each file belongs to one, so members interleave.
         chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
-        dialect: whether holes travel as sparse chunks.
+        format: the stream's format; in ``"tar"`` threads only read ahead.
+        dialect: whether holes travel as sparse chunks; not in ``"tar"``.
         manifest: whether the stream ends in a manifest, by which it can be proven whole.
         changed: whether a file that changes while it is read is an error or a warning.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
@@ -150,6 +160,7 @@ def create(
             base,
             parallel,
             chunk_size,
+            format,
             dialect,
             manifest,
             changed,
@@ -171,6 +182,7 @@ def backup(
     aria_log_dir: StrPath | None = None,
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
+    format: Format = "xbstream",
     dialect: Dialect = "mariadb",
     manifest: bool = True,
     overwrite: bool = False,
@@ -192,7 +204,8 @@ def backup(
         aria_log_dir: ``aria_log_dir_path``, if not ``datadir``.
         parallel: threads that read, 1 to 256.
         chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
-        dialect: whether holes travel as sparse chunks.
+        format: the stream's format; in ``"tar"`` threads only read ahead.
+        dialect: whether holes travel as sparse chunks; not in ``"tar"``.
         manifest: whether the stream ends in a manifest, by which it can be proven whole.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
@@ -215,6 +228,7 @@ def backup(
             aria_log_dir,
             parallel,
             chunk_size,
+            format,
             dialect,
             manifest,
             emitter(on_event),
@@ -227,6 +241,7 @@ def backup(
 def list(
     source: Source,
     *,
+    allow_missing_end: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> builtins.list[MemberInfo]:
@@ -237,6 +252,7 @@ def list(
 
     Args:
         source: where the stream comes from; never closed.
+        allow_missing_end: as for :func:`extract`.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -249,7 +265,7 @@ def list(
             on_event(event)
 
     with opened_source(source, cancel) as spec:
-        _xbkit.list(spec, emitter(collect), cancel)
+        _xbkit.list(spec, allow_missing_end, emitter(collect), cancel)
     return found
 
 
@@ -257,6 +273,7 @@ def verify(
     source: Source,
     *,
     allow_unproven: bool = False,
+    allow_missing_end: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> VerifyReport:
@@ -269,12 +286,18 @@ def verify(
         source: where the stream comes from; never closed.
         allow_unproven: whether a stream may pass whose structure and checksums are right, but
             which nothing proves to be complete.
+        allow_missing_end: as for :func:`extract`.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
     with opened_source(source, cancel) as spec:
         report = _xbkit.verify(
-            spec, allow_unproven, emitter(on_event), on_event is not None, cancel
+            spec,
+            allow_unproven,
+            allow_missing_end,
+            emitter(on_event),
+            on_event is not None,
+            cancel,
         )
     return VerifyReport(*report)
 

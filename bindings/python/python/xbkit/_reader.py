@@ -168,7 +168,7 @@ class Member(io.BufferedIOBase):
 
 
 class StreamReader:
-    """Reads an xbstream; made by :func:`open`. Outer gzip, zstd and lz4 layers come off.
+    """Reads a stream of either format; made by :func:`open`. Outer gzip, zstd and lz4 layers come off.
 
     One of these, not a mixture: iterate over it for members that read as files; ``items()`` for
     all that the stream says, as it comes and without keeping anything; ``chunks()`` for the data
@@ -185,6 +185,7 @@ class StreamReader:
         *,
         max_spool: int = MAX_SPOOL,
         tmpdir: str | os.PathLike[str] | None = None,
+        allow_missing_end: bool = False,
         cancel: _xbkit.CancelToken | None = None,
     ) -> None:
         self._native: _xbkit.Reader | None = None
@@ -196,13 +197,19 @@ class StreamReader:
         self._closed = False
         self._failed = False
         with opened_source(source, cancel) as spec:
-            self._native = _xbkit.Reader(spec, cancel)
+            self._native = _xbkit.Reader(spec, allow_missing_end, cancel)
         self._layers = tuple(self._native.layers)
+        self._format = self._native.format
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The compression layers around the stream, outermost first: gzip, zstd, lz4."""
         return self._layers
+
+    @property
+    def format(self) -> str:
+        """The stream's format: ``"xbstream"`` or ``"tar"``."""
+        return self._format
 
     @property
     def closed(self) -> bool:

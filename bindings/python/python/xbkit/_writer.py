@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from . import _xbkit
 from ._endpoints import NewFile, Sink, sink_spec
 from ._errors import _from_core, _invalid_state
-from ._jobs import CHUNK_SIZE, Dialect
+from ._jobs import CHUNK_SIZE, Dialect, Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,7 +156,7 @@ class EntryWriter:
 
 
 class StreamWriter:
-    """Writes an xbstream; made by :func:`open`.
+    """Writes a stream; made by :func:`open`.
 
     A context manager: leaving it finishes the stream; leaving it by an exception leaves the
     stream unfinished, and appends half a header so that no reader takes it for a whole one. A
@@ -172,6 +172,7 @@ class StreamWriter:
         sink: Sink,
         *,
         chunk_size: int = CHUNK_SIZE,
+        format: Format = "xbstream",
         dialect: Dialect = "mariadb",
         manifest: bool = True,
         overwrite: bool = False,
@@ -187,7 +188,7 @@ class StreamWriter:
         else:
             spec = sink_spec(sink)
         try:
-            self._native = _xbkit.Writer(spec, chunk_size, dialect, manifest, cancel)
+            self._native = _xbkit.Writer(spec, chunk_size, format, dialect, manifest, cancel)
         finally:
             if self._native is None and self._file is not None:
                 self._file.discard()
@@ -197,7 +198,8 @@ class StreamWriter:
 
         Args:
             name: its path: relative, without ``..``.
-            size: how many bytes will be written, if you know; more or fewer are then an error.
+            size: how many bytes will be written, if you know; more or fewer are then an error. A
+                tar archive needs it, and takes one member at a time.
 
         Raises:
             UnsafePathError: for a path that no reader takes.
@@ -205,7 +207,7 @@ class StreamWriter:
         """
         if self._native is None:
             raise _invalid_state("the writer is closed")
-        return EntryWriter(self, self._native.entry(name), size)
+        return EntryWriter(self, self._native.entry(name, size), size)
 
     @property
     def stream_bytes(self) -> int:

@@ -46,10 +46,16 @@ class CancelToken:
 class Reader:
     """Reads a stream's items."""
 
-    def __new__(cls, source: _SourceSpec, cancel: CancelToken | None) -> Reader: ...
+    def __new__(
+        cls, source: _SourceSpec, allow_missing_end: bool, cancel: CancelToken | None
+    ) -> Reader: ...
     @property
     def layers(self) -> builtins.list[str]:
         """The layers found around the stream, outermost first."""
+
+    @property
+    def format(self) -> str:
+        """The stream's format."""
 
     def stream_offset(self) -> int:
         """Stream bytes decoded so far, inside all layers."""
@@ -68,11 +74,12 @@ class Writer:
         cls,
         sink: _SinkSpec,
         chunk_size: int,
+        format: str,
         dialect: str,
         manifest: bool,
         cancel: CancelToken | None,
     ) -> Writer: ...
-    def entry(self, name: _Path) -> Entry:
+    def entry(self, name: _Path, size: int | None) -> Entry:
         """Begins a member."""
 
     @property
@@ -119,6 +126,7 @@ def extract(
     in_place: bool,
     overwrite: bool,
     sync: bool,
+    allow_missing_end: bool,
     parallel: int,
     members: builtins.list[str],
     emit: _Emit,
@@ -133,6 +141,7 @@ def create(
     base: _Path,
     parallel: int,
     chunk_size: int,
+    format: str,
     dialect: str,
     manifest: bool,
     changed: str,
@@ -152,6 +161,7 @@ def backup(
     aria_log_dir: _Path | None,
     parallel: int,
     chunk_size: int,
+    format: str,
     dialect: str,
     manifest: bool,
     emit: _Emit,
@@ -161,13 +171,14 @@ def backup(
     """Members, payload bytes, stream bytes."""
 
 def list(
-    source: _SourceSpec, emit: _Emit, cancel: CancelToken | None
+    source: _SourceSpec, allow_missing_end: bool, emit: _Emit, cancel: CancelToken | None
 ) -> tuple[int, int, int, bool]:
     """Members, payload bytes, stream bytes, whether proven."""
 
 def verify(
     source: _SourceSpec,
     allow_unproven: bool,
+    allow_missing_end: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
