@@ -36,6 +36,8 @@ pub(crate) struct GzipDecoder {
     state: State,
     gather: Gather,
     inner: Decompress,
+    /// Where the member's body begins: within it the inflater reads ahead as it likes.
+    body: u64,
     sum: crc32fast::Hasher,
     /// Of the member's header, whose own checksum is rarely there.
     header_sum: crc32fast::Hasher,
@@ -52,6 +54,7 @@ impl GzipDecoder {
             state: State::Header { first: true },
             gather: Gather::default(),
             inner: Decompress::new(false),
+            body: 0,
             sum: crc32fast::Hasher::new(),
             header_sum: crc32fast::Hasher::new(),
             len: 0,
@@ -133,19 +136,21 @@ impl GzipDecoder {
 
     fn body(&mut self) -> State {
         self.inner.reset(false);
+        self.body = self.gather.at();
         self.sum = crc32fast::Hasher::new();
         self.len = 0;
         State::Body
     }
 
     fn inflate(&mut self, input: &mut &[u8]) -> Result<Option<State>> {
-        let at = self.gather.at();
         if input.is_empty() && !self.full {
             return Ok(None);
         }
         let (taken, made) = (self.inner.total_in(), self.inner.total_out());
         let status = self.inner.decompress(input, &mut self.plain, FlushDecompress::None);
-        let status = status.map_err(|error| damaged(NAME, at, error))?;
+        let status = status.map_err(|error| {
+            damaged(NAME, self.body, format_args!("{error} in the member's body"))
+        })?;
         let taken = usize::try_from(self.inner.total_in() - taken).unwrap_or(usize::MAX);
         let made = usize::try_from(self.inner.total_out() - made).unwrap_or(usize::MAX);
         self.gather.take_some(input, taken);
@@ -158,7 +163,7 @@ impl GzipDecoder {
             return Ok(Some(State::Trailer));
         }
         if taken == 0 && made == 0 && !input.is_empty() {
-            return Err(damaged(NAME, at, "the decoder makes no progress"));
+            return Err(damaged(NAME, self.body, "the decoder makes no progress"));
         }
         Ok(Some(State::Body))
     }

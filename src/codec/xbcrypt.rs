@@ -164,11 +164,11 @@ impl XbcryptDecoder {
             State::Head => {
                 let Some(head) = self.gather.take(input, HEAD) else { return Ok(None) };
                 let chunk = read_head(head, at)?;
-                if chunk.version > 1 {
-                    State::IvLen { chunk }
-                } else {
-                    let counter = self.key.as_ref().map(|_| [0; IV]);
-                    State::Body { chunk: Chunk { counter, ..chunk } }
+                match chunk.version {
+                    // It does not say whether it is encrypted; its writers had no reason not to.
+                    1 if self.key.is_none() => return Err(no_key()),
+                    1 => State::Body { chunk: Chunk { counter: Some([0; IV]), ..chunk } },
+                    _ => State::IvLen { chunk },
                 }
             }
             State::IvLen { chunk } => {
@@ -180,10 +180,7 @@ impl XbcryptDecoder {
                         let what = "a chunk that is not encrypted among encrypted ones";
                         return Err(wrong(at, what));
                     }
-                    (16, false) => {
-                        let message = "the data are encrypted, and no key was given";
-                        return Err(Error::new(ErrorKind::Key, message));
-                    }
+                    (16, false) => return Err(no_key()),
                     (len, _) => return Err(wrong(at, &format!("an IV of {len} bytes, not 16"))),
                 }
             }
@@ -273,6 +270,11 @@ fn read_head(head: &[u8], at: u64) -> Result<Chunk> {
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
+}
+
+fn no_key() -> Error {
+    Error::new(ErrorKind::Key, "the data are encrypted, and no key was given")
+        .hint("give the key that the backup was made with")
 }
 
 fn wrong(at: u64, what: &str) -> Error {

@@ -20,6 +20,8 @@ pub(crate) struct ZstdDecoder {
     made: Range<usize>,
     /// Stored bytes taken.
     at: u64,
+    /// Where the frame begins: within it zstd reads ahead as it likes.
+    frame: u64,
     /// Between frames, behind the first.
     ended: bool,
     /// The decoder may hold more plain bytes than there was room for.
@@ -32,7 +34,7 @@ impl ZstdDecoder {
         let mut inner = raw::Decoder::new().map_err(failed)?;
         inner.set_parameter(DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG)).map_err(failed)?;
         let plain = vec![0; OUTPUT].into_boxed_slice();
-        Ok(Self { inner, plain, made: 0..0, at: 0, ended: false, full: false })
+        Ok(Self { inner, plain, made: 0..0, at: 0, frame: 0, ended: false, full: false })
     }
 }
 
@@ -43,11 +45,13 @@ impl Decoder for ZstdDecoder {
             if self.ended {
                 self.inner.reinit().map_err(|error| damaged(NAME, self.at, error))?;
                 self.ended = false;
+                self.frame = self.at;
             }
             let mut source = InBuffer::around(input);
             let mut target = OutBuffer::around(&mut self.plain[..]);
             let left = self.inner.run(&mut source, &mut target);
-            let left = left.map_err(|error| damaged(NAME, self.at, error))?;
+            let left = left
+                .map_err(|error| damaged(NAME, self.frame, format_args!("{error} in the frame")))?;
             let (taken, made) = (source.pos(), target.pos());
             *input = input.get(taken..).unwrap_or_default();
             self.at += taken as u64;
@@ -61,7 +65,7 @@ impl Decoder for ZstdDecoder {
                 // Nothing taken, nothing made: only with no room or no input.
                 self.full = false;
                 if !input.is_empty() {
-                    return Err(damaged(NAME, self.at, "the decoder makes no progress"));
+                    return Err(damaged(NAME, self.frame, "the decoder makes no progress"));
                 }
             }
         }

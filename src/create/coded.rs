@@ -5,6 +5,7 @@ use super::packer::{Outlet, Packer};
 use crate::codec::stack::Way;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
+use crate::format::xbstream::Coded;
 use crate::limits;
 
 /// Members up to this size are encoded by the thread that read them: handing them over takes
@@ -15,6 +16,7 @@ const AT_ONCE: u64 = 64 << 10;
 pub(super) struct CodedMember {
     /// Its name with the suffixes.
     pub(super) name: MemberPath,
+    pub(super) coded: Coded,
     /// Bytes that it has in the stream.
     pub(super) stored: u64,
     /// Bytes that were read.
@@ -34,7 +36,7 @@ impl<O: Outlet> Packer<'_, O> {
         read: ReadAt<'_>,
     ) -> Result<()> {
         let packed = self.pack_pieces(member, way, size, read)?;
-        self.end(&packed.name, packed.stored, Some(packed.plain))
+        self.end(&packed.name, packed.stored, Some(packed.plain), packed.coded)
     }
 
     /// Packs a member of `size` bytes, or fewer if it shrinks meanwhile, but for its end.
@@ -46,7 +48,10 @@ impl<O: Outlet> Packer<'_, O> {
         read: ReadAt<'_>,
     ) -> Result<CodedMember> {
         let name = coded_name(member, &self.options.storing.suffix(way))?;
-        let mut packed = CodedMember { name, stored: 0, plain: 0 };
+        let storing = &self.options.storing;
+        let compressed = way == Way::Whole && storing.compression.is_some();
+        let coded = Coded { compressed, encrypted: storing.encryption.is_some() };
+        let mut packed = CodedMember { name, coded, stored: 0, plain: 0 };
         let mut tail = self.spare.pop().unwrap_or_default();
         tail.clear();
         let coders = self.coders;
@@ -128,7 +133,7 @@ impl<O: Outlet> Packer<'_, O> {
             Ok(payload.len())
         })?;
         if packed.stored == 0 {
-            self.mark_opening(&name, len);
+            self.mark_opening(&name, len, packed.coded);
         }
         packed.stored += len as u64;
         Ok(())

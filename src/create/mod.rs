@@ -4,6 +4,7 @@ mod coded;
 mod coders;
 #[cfg(feature = "server")]
 pub(crate) mod feed;
+mod outer;
 pub(crate) mod packer;
 pub(crate) mod run;
 mod tar;
@@ -75,12 +76,6 @@ impl StreamOptions {
         if self.format == Format::Tar && self.dialect != Dialect::Common {
             let message = "only an xbstream has dialects, and the format is tar";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
-        if self.format == Format::Tar && !self.storing.is_plain() {
-            let message =
-                "members of a tar archive are neither compressed nor encrypted one by one";
-            return Err(Error::new(ErrorKind::InvalidArgument, message)
-                .hint("compress the whole archive, by a program behind it, or make an xbstream"));
         }
         limits::check_range("compress threads", self.compress_threads, &limits::PARALLEL_RANGE)?;
         limits::check_range("encrypt threads", self.encrypt_threads, &limits::PARALLEL_RANGE)?;

@@ -18,8 +18,8 @@ use crate::format::any::Format;
 use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
-    Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header, crc32,
-    mark_coded, payload_header_len, put_payload_header,
+    Coded, Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header,
+    crc32, mark_coded, payload_header_len, put_payload_header,
 };
 use crate::innodb::space::{FLAGS_END, is_encrypted};
 use crate::limits;
@@ -82,9 +82,9 @@ impl Parcel {
         Ok(())
     }
 
-    /// Says that the chunk that begins at `start` opens a compressed or encrypted member.
-    fn mark_coded(&mut self, start: usize) {
-        mark_coded(self.bytes.get_mut(start..).unwrap_or_default());
+    /// Says that the chunk that begins at `start` opens a member that is coded so.
+    fn mark_coded(&mut self, start: usize, coded: Coded) {
+        mark_coded(self.bytes.get_mut(start..).unwrap_or_default(), coded);
     }
 
     fn append_frame(&mut self, bytes: &[u8]) -> Result<()> {
@@ -174,16 +174,16 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 }
                 self.reserve(&task.member, size)?;
                 self.pack_chunk(&task.member, 0, |room| Ok(copy(room, bytes)))?;
-                self.end(&task.member, size, None)
+                self.end(&task.member, size, None, Coded::default())
             }
         }
     }
 
-    /// Makes the chunk packed last, of `len` payload bytes, say that it opens a coded member.
-    pub(super) fn mark_opening(&mut self, member: &MemberPath, len: usize) {
+    /// Makes the chunk packed last, of `len` payload bytes, say how the member is coded.
+    pub(super) fn mark_opening(&mut self, member: &MemberPath, len: usize, coded: Coded) {
         if let Some(parcel) = self.parcel.as_mut().filter(|_| self.options.manifest) {
             let chunk = payload_header_len(member.as_bytes()) + len;
-            parcel.mark_coded(parcel.filled.saturating_sub(chunk));
+            parcel.mark_coded(parcel.filled.saturating_sub(chunk), coded);
         }
     }
 
@@ -222,7 +222,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 break;
             }
         }
-        self.end(member, offset, None)
+        self.end(member, offset, None, Coded::default())
     }
 
     pub(super) fn outlet(&mut self) -> &mut O {
@@ -274,7 +274,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 self.pack_pieces(member, way, size, &mut |room, at| source.read(room, at))?;
             let after = source.facts()?;
             self.check_unchanged(path, &before, &after, packed.plain)?;
-            return self.end(&packed.name, packed.stored, Some(packed.plain));
+            return self.end(&packed.name, packed.stored, Some(packed.plain), packed.coded);
         }
         self.reserve(member, size)?;
         let copied = if self.options.dialect == Dialect::Percona && before.allocated < size {
@@ -284,7 +284,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
         };
         let after = source.facts()?;
         self.check_unchanged(path, &before, &after, copied)?;
-        self.end(member, copied, None)
+        self.end(member, copied, None, Coded::default())
     }
 
     /// What is done with a file: MySQL's encrypted tablespaces do not compress.
@@ -428,21 +428,20 @@ impl<'o, O: Outlet> Packer<'o, O> {
         member: &MemberPath,
         size: u64,
         plain_size: Option<u64>,
+        coded: Coded,
     ) -> Result<()> {
         let mut chunk = Vec::with_capacity(HEADER_LEN + member.as_bytes().len());
         append_end(&mut chunk, member.as_bytes())?;
+        if size == 0 && self.options.manifest {
+            mark_coded(&mut chunk, coded);
+        }
         if self.parcel.as_mut().ok_or_else(no_room)?.free().len() < chunk.len() {
             self.ship()?;
         }
         self.append_frame(&chunk)?;
-        if size == 0 && plain_size.is_some() && self.options.manifest {
-            let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
-            parcel.mark_coded(parcel.filled - chunk.len());
-        }
         self.note_ended(member, size, plain_size)
     }
 
-    /// Takes note of a member whose last byte is packed.
     pub(super) fn note_ended(
         &mut self,
         member: &MemberPath,

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::coders::Coders;
 #[cfg(feature = "server")]
 use super::feed::TaskFeed;
+use super::outer::Outer;
 use super::packer::{Outlet, Packer, Parcel, changed_warning, frames_len};
 use super::tar::Turnstile;
 use super::{CreateReport, StreamOptions};
@@ -128,11 +129,11 @@ pub(crate) fn stream(
     if let Some(total) = total(tasks, options) {
         pulse.set_total(total);
     }
-    let manifest = options.manifest.then(ManifestWriter::new);
-    let mut pump =
-        Pump { sink, pulse, format: options.format, manifest, report: CreateReport::default() };
-    pump.begin()?;
-    with_coders(options, |coders| {
+    let coders = Coders::new(options);
+    let mut pump = Pump::new(sink, pulse, options, &coders);
+    with_coders(&coders, options, || {
+        pump.begin()?;
+        let coders = &coders;
         let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
         if options.parallel == 1 {
             on_this_thread(first, options, coders, &mut pump)?;
@@ -141,9 +142,9 @@ pub(crate) fn stream(
             on_workers(&tasks, options, coders, &mut pump, None)?;
         }
         check()?;
-        on_this_thread(last, options, coders, &mut pump)
+        on_this_thread(last, options, coders, &mut pump)?;
+        pump.end(options)
     })?;
-    pump.end(options)?;
     pump.sink.flush()?;
     pump.report.stream_bytes = pulse.progress().stream_bytes;
     pulse.last_progress()?;
@@ -160,10 +161,8 @@ pub(crate) fn stream_fed<T: Send>(
     conduct: impl FnOnce(&TaskFeed) -> Result<T> + Send,
 ) -> Result<(CreateReport, T)> {
     options.check()?;
-    let manifest = options.manifest.then(ManifestWriter::new);
-    let mut pump =
-        Pump { sink, pulse, format: options.format, manifest, report: CreateReport::default() };
-    pump.begin()?;
+    let coders = Coders::new(options);
+    let mut pump = Pump::new(sink, pulse, options, &coders);
     let feed = TaskFeed::new(options.parallel, pulse.helpers());
     let given = Mutex::new(None);
     let conductor = |shared: &Shared<'_>| match catch_unwind(AssertUnwindSafe(|| conduct(&feed))) {
@@ -174,11 +173,13 @@ pub(crate) fn stream_fed<T: Send>(
         Ok(Err(error)) => shared.fail(error),
         Err(panic) => shared.fail(Error::from_panic(&*panic)),
     };
-    with_coders(options, |coders| {
-        on_workers(&feed, options, coders, &mut pump, Some(Box::new(conductor)))
+    let value = with_coders(&coders, options, || {
+        pump.begin()?;
+        on_workers(&feed, options, &coders, &mut pump, Some(Box::new(conductor)))?;
+        let value = given.lock().take().ok_or_else(stopped)?;
+        pump.end(options)?;
+        Ok(value)
     })?;
-    let value = given.into_inner().ok_or_else(stopped)?;
-    pump.end(options)?;
     pump.sink.flush()?;
     pulse.hear()?;
     pump.report.stream_bytes = pulse.progress().stream_bytes;
@@ -187,12 +188,15 @@ pub(crate) fn stream_fed<T: Send>(
 }
 
 /// Runs `body` beside the threads that compress and encrypt.
-fn with_coders<T>(options: &StreamOptions, body: impl FnOnce(&Coders) -> Result<T>) -> Result<T> {
-    let coders = Coders::new(options);
+fn with_coders<T>(
+    coders: &Coders,
+    options: &StreamOptions,
+    body: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     std::thread::scope(|scope| {
-        let _stop = StopCoders(&coders);
+        let _stop = StopCoders(coders);
         coders.start(scope, options)?;
-        body(&coders)
+        body()
     })
 }
 
@@ -209,7 +213,7 @@ fn on_this_thread(
     tasks: &[Task],
     options: &StreamOptions,
     coders: &Coders,
-    pump: &mut Pump<'_, '_, '_>,
+    pump: &mut Pump<'_, '_, '_, '_>,
 ) -> Result<()> {
     let mut packer = Packer::new(options, coders, pump, Parcel::new(options.chunk_size));
     tasks.iter().try_for_each(|task| packer.pack(task))?;
@@ -275,15 +279,42 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
 }
 
 /// The calling thread's part: everything goes through it into the sink.
-struct Pump<'s, 'p, 'a> {
+struct Pump<'s, 'p, 'a, 'c> {
     sink: Sink<'s>,
     pulse: &'p Pulse<'a>,
     format: Format,
+    /// A tar archive is compressed and encrypted as a whole.
+    outer: Option<Outer<'c>>,
     manifest: Option<ManifestWriter>,
     report: CreateReport,
 }
 
-impl Pump<'_, '_, '_> {
+impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
+    fn new(
+        sink: Sink<'s>,
+        pulse: &'p Pulse<'a>,
+        options: &StreamOptions,
+        coders: &'c Coders,
+    ) -> Self {
+        let whole = options.format == Format::Tar && !options.storing.is_plain();
+        Self {
+            sink,
+            pulse,
+            format: options.format,
+            outer: whole.then(|| Outer::new(coders)),
+            manifest: options.manifest.then(ManifestWriter::new),
+            report: CreateReport::default(),
+        }
+    }
+
+    /// Everything of the stream goes out here.
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.outer {
+            None => self.sink.write_all(bytes),
+            Some(outer) => outer.write(bytes, &mut self.sink, self.pulse),
+        }
+    }
+
     /// Begins an archive by what announces its manifest; an xbstream's first chunk does that.
     fn begin(&mut self) -> Result<()> {
         if self.format != Format::Tar || self.manifest.is_none() {
@@ -291,7 +322,7 @@ impl Pump<'_, '_, '_> {
         }
         let mut announcement = Vec::new();
         tar::append_announcement(&mut announcement);
-        self.sink.write_all(&announcement)
+        self.write(&announcement)
     }
 
     fn send(&mut self, mut parcel: Parcel) -> Result<Box<[u8]>> {
@@ -302,7 +333,7 @@ impl Pump<'_, '_, '_> {
             }
             parcel.frames().for_each(|frame| manifest.framing(frame));
         }
-        self.sink.write_all(parcel.chunks())?;
+        self.write(parcel.chunks())?;
         for path in &parcel.changed {
             self.pulse.warn(&changed_warning(path))?;
         }
@@ -320,25 +351,27 @@ impl Pump<'_, '_, '_> {
 
     /// Ends the stream by its manifest.
     fn end(&mut self, options: &StreamOptions) -> Result<()> {
+        self.end_members(options)?;
+        match &mut self.outer {
+            Some(outer) => outer.end(&mut self.sink, self.pulse),
+            None => Ok(()),
+        }
+    }
+
+    fn end_members(&mut self, options: &StreamOptions) -> Result<()> {
         let Some(manifest) = self.manifest.take() else {
-            return if self.format == Format::Tar {
-                self.sink.write_all(&tar::END)
-            } else {
-                Ok(())
-            };
+            return if self.format == Format::Tar { self.write(&tar::END) } else { Ok(()) };
         };
-        let (text, sink) = (manifest.finish(), &mut self.sink);
+        let text = manifest.finish();
         match self.format {
-            Format::Xbstream => {
-                text.write_chunks(options.chunk_size, |chunk| sink.write_all(chunk))
-            }
-            Format::Tar => text.write_tar_end(|piece| sink.write_all(piece)),
+            Format::Xbstream => text.write_chunks(options.chunk_size, |chunk| self.write(chunk)),
+            Format::Tar => text.write_tar_end(|piece| self.write(piece)),
         }
     }
 }
 
 /// With one thread, it reads and writes in turn.
-impl Outlet for Pump<'_, '_, '_> {
+impl Outlet for Pump<'_, '_, '_, '_> {
     fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
         self.send(parcel).map(Parcel::reuse)
     }
@@ -414,7 +447,7 @@ fn on_workers(
     tasks: &dyn Tasks,
     options: &StreamOptions,
     coders: &Coders,
-    pump: &mut Pump<'_, '_, '_>,
+    pump: &mut Pump<'_, '_, '_, '_>,
     conductor: Option<Conductor<'_>>,
 ) -> Result<()> {
     let buffers = 2 * options.parallel + 2;
@@ -452,7 +485,7 @@ fn on_workers(
 }
 
 /// Sends parcels until the last reader is done or one failed.
-fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_>) -> Result<()> {
+fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_, '_>) -> Result<()> {
     loop {
         match shared.full.pop_timeout(TICK) {
             Popped::Item(parcel) => {

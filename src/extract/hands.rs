@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::layers::{Decoding, Layers, Unpackers};
 use super::root::Root;
 use super::writer::MemberWriter;
 use crate::error::Result;
@@ -33,59 +34,109 @@ pub(super) struct End {
     pub(super) size: u64,
     /// Where what its hash came to is awaited.
     pub(super) place: Option<Place>,
+    /// The name of its file, if that is another one, because layers are taken off.
+    pub(super) decoded: Option<MemberPath>,
     /// Whether the observer is told.
     pub(super) report: bool,
 }
 
 /// Takes the work that a stream makes, in the order of the stream.
 pub(super) trait Hands {
-    fn open(&mut self, id: MemberId, path: MemberPath, what: Use) -> Result<()>;
+    fn open(&mut self, id: MemberId, target: Target, what: Use) -> Result<()>;
     fn data(&mut self, piece: Piece<'_>, what: Use) -> Result<()>;
     fn close(&mut self, end: End, write: bool) -> Result<()>;
     /// Waits until all of it is done. Gives what members came to that ended since the last time.
     fn settle(&mut self) -> Result<Vec<(Place, Print)>>;
+    /// Plain bytes of members that were decoded and ended since the last time.
+    fn decoded_bytes(&mut self) -> u64;
 }
+
+/// Where a member is written.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// As it is, into this file.
+    AsIs(MemberPath),
+    /// Without its layers.
+    Decoded(Layers),
+}
+
+/// What is told of a member that ended: the name and size of its file.
+pub(super) type Written = (MemberPath, u64);
 
 /// Where members are worked on: one for each thread.
 pub(super) struct Desk<'r> {
     writer: MemberWriter<'r>,
+    unpackers: Unpackers<'r>,
+    decoded_bytes: u64,
     hashes: MemberHashes,
     prints: Vec<(Place, Print)>,
 }
 
 impl<'r> Desk<'r> {
     /// A desk that keeps up to `max_open_files` descriptors open.
-    pub(super) fn new(root: &'r Root, max_open_files: usize) -> Self {
+    pub(super) fn new(root: &'r Root, decoding: &'r Decoding, max_open_files: usize) -> Self {
         Self {
             writer: MemberWriter::new(root, max_open_files),
+            unpackers: Unpackers::new(decoding),
+            decoded_bytes: 0,
             hashes: MemberHashes::default(),
             prints: Vec::new(),
         }
     }
 
-    pub(super) fn open(&mut self, id: MemberId, path: MemberPath) -> Result<()> {
-        self.writer.open(id, path)
+    pub(super) fn open(&mut self, id: MemberId, target: Target) -> Result<()> {
+        match target {
+            Target::AsIs(path) => self.writer.open(id, path),
+            Target::Decoded(layers) => {
+                self.unpackers.open(id, &layers)?;
+                self.writer.open(id, layers.path)
+            }
+        }
     }
 
+    /// Gives what should be told of it.
     pub(super) fn data(
         &mut self,
         id: MemberId,
         offset: u64,
         bytes: &[u8],
         what: Use,
-    ) -> Result<()> {
+    ) -> Result<Option<&'static str>> {
         if what.hash {
             self.hashes.update(id, bytes);
         }
-        if what.write { self.writer.write(id, offset, bytes) } else { Ok(()) }
+        if !what.write {
+            return Ok(None);
+        }
+        let writer = &mut self.writer;
+        let decoded = self
+            .unpackers
+            .data(id, offset, bytes, &mut |offset, bytes| writer.write(id, offset, bytes))?;
+        if decoded {
+            return Ok(self.unpackers.warning(id));
+        }
+        self.writer.write(id, offset, bytes)?;
+        Ok(None)
     }
 
-    pub(super) fn close(&mut self, end: &End, write: bool) -> Result<()> {
+    pub(super) fn close(&mut self, end: End, write: bool) -> Result<Written> {
         if let Some(place) = end.place {
             let print = self.hashes.end(end.id, end.path.as_bytes(), end.size);
             self.prints.push((place, print));
         }
-        if write { self.writer.close(end.id, end.size) } else { Ok(()) }
+        let mut size = end.size;
+        if write {
+            if let Some(plain) = self.unpackers.close(end.id, size)? {
+                size = plain;
+                self.decoded_bytes += plain;
+            }
+            self.writer.close(end.id, size)?;
+        }
+        Ok((end.decoded.unwrap_or(end.path), size))
+    }
+
+    pub(super) fn take_decoded_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.decoded_bytes)
     }
 
     pub(super) fn take_prints(&mut self) -> Vec<(Place, Print)> {
@@ -100,17 +151,25 @@ pub(super) struct OwnHands<'r, 'p, 'a> {
 }
 
 impl Hands for OwnHands<'_, '_, '_> {
-    fn open(&mut self, id: MemberId, path: MemberPath, what: Use) -> Result<()> {
-        if what.write { self.desk.open(id, path) } else { Ok(()) }
+    fn open(&mut self, id: MemberId, target: Target, what: Use) -> Result<()> {
+        if what.write { self.desk.open(id, target) } else { Ok(()) }
     }
 
     fn data(&mut self, piece: Piece<'_>, what: Use) -> Result<()> {
-        self.desk.data(piece.id, piece.offset, piece.bytes, what)
+        match self.desk.data(piece.id, piece.offset, piece.bytes, what)? {
+            Some(warning) => self.pulse.warn(warning),
+            None => Ok(()),
+        }
     }
 
     fn close(&mut self, end: End, write: bool) -> Result<()> {
-        self.desk.close(&end, write)?;
-        if end.report { self.pulse.member(end.path.as_path(), end.size) } else { Ok(()) }
+        let report = end.report;
+        let (path, size) = self.desk.close(end, write)?;
+        if report { self.pulse.member(path.as_path(), size) } else { Ok(()) }
+    }
+
+    fn decoded_bytes(&mut self) -> u64 {
+        self.desk.take_decoded_bytes()
     }
 
     fn settle(&mut self) -> Result<Vec<(Place, Print)>> {

@@ -7,6 +7,8 @@
 //! * A run that fails leaves nothing that could be taken for a whole backup. By default members
 //!   grow in `.xbkit-partial` beneath the target and move up at the end; in place, what was made
 //!   is removed again, and a mark `.xbkit-incomplete` stays if the process is killed.
+//! * Members that are compressed or encrypted, each by itself as XtraBackup stores them, are
+//!   written plain, in the same pass: nothing is on disk twice, and no other program runs.
 //! * No name is ever resolved through a symlink or outside the target; no existing file is
 //!   written to; nothing but regular files and directories is made.
 //! * Memory: 1 MiB for each of `2 × parallel + 2` buffers, and what
@@ -16,6 +18,7 @@
 
 mod hands;
 mod holes;
+mod layers;
 mod pattern;
 mod root;
 mod run;
@@ -27,11 +30,13 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::CancelToken;
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
+use layers::Decoding;
 use pattern::Pattern;
 
 /// A job that extracts a stream. See the [module](self) for what it promises.
@@ -44,7 +49,9 @@ pub struct Extract {
     sync: bool,
     missing_end: bool,
     parallel: usize,
+    decode_threads: usize,
     patterns: Vec<Pattern>,
+    decoding: Decoding,
     cancel: Option<CancelToken>,
 }
 
@@ -56,7 +63,7 @@ pub struct ExtractReport {
     pub members: u64,
     /// Members of the stream that no pattern asked for; they were verified all the same.
     pub skipped: u64,
-    /// Bytes of the extracted members.
+    /// Bytes of the extracted members' files: plain, where layers were taken off.
     pub payload_bytes: u64,
     /// Bytes read from the source, as they came: compressed, if there was an outer layer.
     pub stream_bytes: u64,
@@ -74,7 +81,9 @@ impl Extract {
             sync: true,
             missing_end: false,
             parallel: 1,
+            decode_threads: 1,
             patterns: Vec::new(),
+            decoding: Decoding::default(),
             cancel: None,
         }
     }
@@ -104,6 +113,48 @@ impl Extract {
     /// Writes on so many threads, 1 to 256. Each member belongs to one.
     pub fn parallel(mut self, threads: usize) -> Self {
         self.parallel = threads;
+        self
+    }
+
+    /// Whether members that are compressed, each by itself, are decompressed into files of their
+    /// plain names. On by default: a stream of xbkit's says which members are; in others those
+    /// are whose names end in `.qp`, `.lz4` or `.zst`, also beneath `.xbcrypt`.
+    pub fn decompress(mut self, decompress: bool) -> Self {
+        self.decoding.decompress = decompress;
+        self
+    }
+
+    /// Whether members that are encrypted, each by itself, are decrypted. On by default: without
+    /// [`Extract::key`] a stream that holds such members is refused with
+    /// [`ErrorKind::Key`]. Off, they and what is compressed within them stay as they are.
+    pub fn decrypt(mut self, decrypt: bool) -> Self {
+        self.decoding.decrypt = decrypt;
+        self
+    }
+
+    /// The key of encrypted members.
+    pub fn key(mut self, key: Key) -> Self {
+        self.decoding.key = Some(key);
+        self
+    }
+
+    /// Decodes on at least so many threads, 1 to 256: where that is more than
+    /// [`Extract::parallel`], so many write. Each member belongs to one.
+    pub fn decode_threads(mut self, threads: usize) -> Self {
+        self.decode_threads = threads;
+        self
+    }
+
+    /// Most bytes that a compressed or encrypted member may become: 256 TiB unless set.
+    pub fn max_decoded_size(mut self, bytes: u64) -> Self {
+        self.decoding.growth.size = bytes;
+        self
+    }
+
+    /// Most plain bytes for a stored byte of a member, 2000 unless set. It matters from 64 MiB of
+    /// plain bytes on, zeros aside, since a preallocated file is one long run of them.
+    pub fn max_ratio(mut self, ratio: u64) -> Self {
+        self.decoding.growth.ratio = ratio;
         self
     }
 
@@ -150,8 +201,14 @@ impl Extract {
         self.run_source(Source::from_fd(input, pulse.clone())?, &pulse)
     }
 
+    /// Threads that decode and write.
+    fn threads(&self) -> usize {
+        self.parallel.max(self.decode_threads)
+    }
+
     fn run_source(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<ExtractReport> {
         limits::check_parallel(self.parallel)?;
+        limits::check_range("decode threads", self.decode_threads, &limits::PARALLEL_RANGE)?;
         if self.in_place && self.overwrite {
             let message = "overwrite and in_place exclude each other";
             return Err(Error::new(ErrorKind::InvalidArgument, message));

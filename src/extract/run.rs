@@ -1,10 +1,11 @@
 //! The story of an extraction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 
-use super::hands::{Desk, End, Hands, OwnHands, Piece, Use};
+use super::hands::{Desk, End, Hands, OwnHands, Piece, Target, Use};
+use super::layers::{Decoding, Layers};
 use super::pattern::Selection;
 use super::root::Root;
 use super::workers::Workers;
@@ -36,17 +37,19 @@ pub(super) fn extract(
     };
     let mut unpack = Unpack {
         root: &root,
+        decoding: &job.decoding,
         pulse,
         selection: Selection::new(&job.patterns),
         skipped_open: HashSet::new(),
+        decoded_open: HashMap::new(),
         proof: Proof::default(),
         report: ExtractReport::default(),
     };
-    let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, job.missing_end)?;
-    if job.parallel == 1 {
-        unpack.on_this_thread(&mut reader, &mut decoder)?;
-    } else {
-        unpack.on_workers(&mut reader, &mut decoder, job.parallel)?;
+    let Stream { input: mut reader, mut decoder, .. } =
+        Stream::open(source, job.missing_end, job.decoding.key.as_ref())?;
+    match job.threads() {
+        1 => unpack.on_this_thread(&mut reader, &mut decoder)?,
+        threads => unpack.on_workers(&mut reader, &mut decoder, threads)?,
     }
     unpack.selection.check_all_used()?;
     let mut report = unpack.report;
@@ -64,17 +67,21 @@ pub(super) fn extract(
 /// Follows the stream, whoever writes.
 struct Unpack<'r, 'p, 'a> {
     root: &'r Root,
+    decoding: &'r Decoding,
     pulse: &'p Pulse<'a>,
     selection: Selection,
     /// Open members that no pattern asked for.
     skipped_open: HashSet<MemberId>,
+    /// Open members whose layers are taken off, and the names of their files.
+    decoded_open: HashMap<MemberId, MemberPath>,
     proof: Proof,
     report: ExtractReport,
 }
 
 impl Unpack<'_, '_, '_> {
     fn on_this_thread(&mut self, reader: &mut dyn Read, decoder: &mut AnyDecoder) -> Result<()> {
-        let mut hands = OwnHands { desk: Desk::new(self.root, open_files()), pulse: self.pulse };
+        let desk = Desk::new(self.root, self.decoding, open_files());
+        let mut hands = OwnHands { desk, pulse: self.pulse };
         let mut buffer = vec![0; limits::READ_SIZE];
         loop {
             let count = read(reader, &mut buffer)?;
@@ -91,13 +98,13 @@ impl Unpack<'_, '_, '_> {
         decoder: &mut AnyDecoder,
         parallel: usize,
     ) -> Result<()> {
-        let (root, pulse) = (self.root, self.pulse);
+        let (place, pulse) = ((self.root, self.decoding), self.pulse);
         // Each worker needs a descriptor at least.
         let open_files = open_files();
         let parallel = parallel.min(open_files);
         std::thread::scope(|scope| {
             let buffers = (2 * parallel + 2, limits::READ_SIZE);
-            let mut workers = Workers::start(scope, root, parallel, open_files, buffers, pulse)?;
+            let mut workers = Workers::start(scope, place, parallel, open_files, buffers, pulse)?;
             loop {
                 let mut buffer = workers.buffer()?;
                 let count = read(reader, buffer.bytes_mut())?;
@@ -152,17 +159,30 @@ impl Unpack<'_, '_, '_> {
                 if rewrite {
                     self.settle(hands)?;
                 }
-                let write = self.begins(id, &path, rewrite)?;
-                hands.open(id, path, Use { write, hash })
+                let layers = self.decoding.of(&path, decoder.opens_coded())?;
+                let write = self.begins(id, &path, layers.as_ref(), rewrite)?;
+                let target = match layers {
+                    None => Target::AsIs(path),
+                    Some(layers) => {
+                        if write {
+                            self.decoded_open.insert(id, layers.path.clone());
+                        }
+                        Target::Decoded(layers)
+                    }
+                };
+                hands.open(id, target, Use { write, hash })
             }
             Item::Data { id, offset, bytes } => {
                 let piece = Piece { id, offset, bytes, range: at - bytes.len()..at };
                 hands.data(piece, Use { write: self.is_wanted(id), hash })
             }
             Item::Close { id, path, size } => {
-                let write = self.ends(id, size, is_manifest);
+                let file = self.decoded_open.remove(&id);
+                let plain_size = if file.is_some() { None } else { Some(size) };
+                let write = self.ends(id, plain_size, is_manifest);
                 let place = hash.then(|| self.proof.ends());
-                hands.close(End { id, path, size, place, report: write && !is_manifest }, write)
+                let report = write && !is_manifest;
+                hands.close(End { id, path, size, place, decoded: file, report }, write)
             }
             Item::Rename { from, to, replaces } => {
                 self.settle(hands)?;
@@ -189,6 +209,7 @@ impl Unpack<'_, '_, '_> {
         for (place, print) in hands.settle()? {
             self.proof.set(place, print);
         }
+        self.report.payload_bytes += hands.decoded_bytes();
         Ok(())
     }
 
@@ -201,13 +222,22 @@ impl Unpack<'_, '_, '_> {
     }
 
     /// Whether a member that begins is wanted; then its place is free.
-    fn begins(&mut self, id: MemberId, path: &MemberPath, rewrite: bool) -> Result<bool> {
-        if !self.selection.wants(path.as_path()) {
+    fn begins(
+        &mut self,
+        id: MemberId,
+        path: &MemberPath,
+        layers: Option<&Layers>,
+        rewrite: bool,
+    ) -> Result<bool> {
+        let file = layers.map_or(path, |layers| &layers.path);
+        let wanted = self.selection.wants(file.as_path())
+            || (layers.is_some() && self.selection.wants(path.as_path()));
+        if !wanted {
             self.skipped_open.insert(id);
             return Ok(false);
         }
-        if rewrite && self.root.made(path) {
-            self.root.remove(path)?;
+        if rewrite && self.root.made(file) {
+            self.root.remove(file)?;
             self.report.members -= 1;
         }
         Ok(true)
@@ -217,21 +247,23 @@ impl Unpack<'_, '_, '_> {
         self.skipped_open.is_empty() || !self.skipped_open.contains(&id)
     }
 
-    /// Whether a member that ends is wanted. The manifest is not counted.
-    fn ends(&mut self, id: MemberId, size: u64, is_manifest: bool) -> bool {
+    /// Whether a member that ends is wanted. The manifest is not counted, nor are the bytes of
+    /// members that are decoded: their number is known later.
+    fn ends(&mut self, id: MemberId, size: Option<u64>, is_manifest: bool) -> bool {
         let wanted = self.skipped_open.is_empty() || !self.skipped_open.remove(&id);
         match (wanted, is_manifest) {
             (_, true) => {}
             (false, _) => self.report.skipped += 1,
             (true, _) => {
                 self.report.members += 1;
-                self.report.payload_bytes += size;
+                self.report.payload_bytes += size.unwrap_or(0);
             }
         }
         wanted
     }
 
     fn rename(&mut self, from: &MemberPath, to: &MemberPath, replaces: bool) -> Result<()> {
+        let (from, to) = (&self.file_of(from)?, &self.file_of(to)?);
         // A member that no pattern asked for has no file.
         if !self.root.made(from) {
             if self.selection.wants(to.as_path()) {
@@ -249,7 +281,17 @@ impl Unpack<'_, '_, '_> {
         Ok(())
     }
 
+    /// The name of the file that a closed member was written into.
+    fn file_of(&self, path: &MemberPath) -> Result<MemberPath> {
+        let layers = self.decoding.of(path, None)?;
+        Ok(layers
+            .map(|layers| layers.path)
+            .filter(|_| !self.root.made(path))
+            .unwrap_or_else(|| path.clone()))
+    }
+
     fn remove(&mut self, path: &MemberPath) -> Result<()> {
+        let path = &self.file_of(path)?;
         if self.root.made(path) {
             self.root.remove(path)?;
             self.report.members -= 1;

@@ -6,15 +6,17 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Scope;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::hands::{Desk, End, Hands, Piece, Use};
+use super::hands::{Desk, End, Hands, Piece, Target, Use};
+use super::layers::Decoding;
 use super::root::Root;
 use crate::error::{Error, Result};
-use crate::format::member::{MemberId, MemberPath};
+use crate::event::Level;
+use crate::format::member::MemberId;
 use crate::io::pulse::{Beat, Helpers, Pulse, TICK};
 use crate::manifest::proof::{Place, Print};
 use crate::pipeline::queue::{Popped, Queue};
@@ -29,7 +31,7 @@ const MAX_ADDED: usize = 1024;
 
 /// A piece of work.
 enum Op {
-    Open { id: MemberId, path: MemberPath },
+    Open { id: MemberId, target: Target },
     Data { id: MemberId, offset: u64, buffer: Arc<Buffer>, range: Range<usize>, what: Use },
     Close { end: End, write: bool },
 }
@@ -66,6 +68,7 @@ struct Shared {
     stopped: AtomicBool,
     /// What members came to.
     prints: Mutex<Vec<(Place, Print)>>,
+    decoded_bytes: AtomicU64,
     /// Batches handed out and not done yet.
     pending: Mutex<usize>,
     idle: Condvar,
@@ -94,7 +97,7 @@ impl<'p, 'a> Workers<'p, 'a> {
     /// Starts `count` workers, and fills a pool of `buffers` buffers of `buffer_size` bytes.
     pub(super) fn start<'scope, 'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
-        root: &'env Root,
+        (root, decoding): (&'env Root, &'env Decoding),
         count: usize,
         open_files: usize,
         (buffers, buffer_size): (usize, usize),
@@ -113,6 +116,7 @@ impl<'p, 'a> Workers<'p, 'a> {
                 helpers: pulse.helpers(),
                 stopped: AtomicBool::new(false),
                 prints: Mutex::default(),
+                decoded_bytes: AtomicU64::new(0),
                 pending: Mutex::new(0),
                 idle: Condvar::new(),
             }),
@@ -124,7 +128,7 @@ impl<'p, 'a> Workers<'p, 'a> {
             let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
             workers.queues.push(queue);
             workers.batches.push(Vec::new());
-            let desk = Desk::new(root, open_files / count);
+            let desk = Desk::new(root, decoding, open_files / count);
             spawn_worker(scope, &format!("xbkit-write-{number}"), move || {
                 work(&jobs, desk, &shared);
             })?;
@@ -182,8 +186,8 @@ impl<'p, 'a> Workers<'p, 'a> {
 }
 
 impl Hands for Workers<'_, '_> {
-    fn open(&mut self, id: MemberId, path: MemberPath, what: Use) -> Result<()> {
-        if what.write { self.add(id, Op::Open { id, path }) } else { Ok(()) }
+    fn open(&mut self, id: MemberId, target: Target, what: Use) -> Result<()> {
+        if what.write { self.add(id, Op::Open { id, target }) } else { Ok(()) }
     }
 
     fn data(&mut self, piece: Piece<'_>, what: Use) -> Result<()> {
@@ -214,6 +218,10 @@ impl Hands for Workers<'_, '_> {
         }
         self.flush()?;
         Ok(std::mem::take(&mut *self.shared.prints.lock()))
+    }
+
+    fn decoded_bytes(&mut self) -> u64 {
+        self.shared.decoded_bytes.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -247,18 +255,23 @@ fn work(jobs: &Queue<Vec<Op>>, mut desk: Desk<'_>, shared: &Shared) {
 fn apply(batch: Vec<Op>, desk: &mut Desk<'_>, shared: &Shared) -> Result<()> {
     for op in batch {
         match op {
-            Op::Open { id, path } => desk.open(id, path)?,
+            Op::Open { id, target } => desk.open(id, target)?,
             Op::Data { id, offset, buffer, range, what } => {
-                desk.data(id, offset, buffer.bytes().get(range).unwrap_or_default(), what)?;
+                let bytes = buffer.bytes().get(range).unwrap_or_default();
+                if let Some(warning) = desk.data(id, offset, bytes, what)? {
+                    shared.helpers.log(Level::Warning, warning.to_owned());
+                }
             }
             Op::Close { end, write } => {
-                desk.close(&end, write)?;
-                if end.report {
-                    shared.helpers.member(end.path, end.size);
+                let report = end.report;
+                let (path, size) = desk.close(end, write)?;
+                if report {
+                    shared.helpers.member(path, size);
                 }
             }
         }
     }
+    shared.decoded_bytes.fetch_add(desk.take_decoded_bytes(), Ordering::Relaxed);
     shared.prints.lock().append(&mut desk.take_prints());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::framing::FramingDigest;
 use super::tar;
-use super::xbstream::{self, Step};
+use super::xbstream::{self, Coded, Step};
 use crate::error::Result;
 
 /// Bytes that [`AnyDecoder::of`] needs to see, unless fewer say it already.
@@ -105,6 +105,15 @@ impl AnyDecoder {
         match self {
             Self::Xbstream(decoder) => decoder.announces_manifest(),
             Self::Tar(decoder) => decoder.announces_manifest(),
+        }
+    }
+
+    /// How the member is coded that the last item opens; `None` if only its name can say. Members
+    /// of an archive are not: all of it is.
+    pub(crate) fn opens_coded(&self) -> Option<Coded> {
+        match self {
+            Self::Xbstream(decoder) => decoder.opens_coded(),
+            Self::Tar(_) => Some(Coded::default()),
         }
     }
 

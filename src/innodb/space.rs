@@ -54,9 +54,16 @@ impl HoleRule {
     }
 }
 
+/// Type of a space's first page.
+const SPACE_HEADER: u16 = 8;
+
 /// Whether the tablespace that begins with `page0` is encrypted by MySQL: bit 13 of its flags.
 /// MariaDB keeps that elsewhere.
 pub(crate) fn is_encrypted(page0: &[u8]) -> bool {
+    let kind = page0.get(TYPE_END - 2..TYPE_END).and_then(<[u8]>::first_chunk::<2>);
+    if kind.map(|kind| u16::from_be_bytes(*kind)) != Some(SPACE_HEADER) {
+        return false;
+    }
     let flags = page0.get(FLAGS_END - 4..FLAGS_END).and_then(<[u8]>::first_chunk::<4>);
     flags.is_some_and(|flags| u32::from_be_bytes(*flags) & (0x10 | 1 << 13) == 1 << 13)
 }
@@ -70,6 +77,19 @@ pub(crate) fn is_page_compressed(page: &[u8]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn encrypted_spaces_of_mysql_are_told() {
+        let mut page = vec![0; FLAGS_END];
+        page[24..26].copy_from_slice(&SPACE_HEADER.to_be_bytes());
+        for (flags, encrypted) in [(0x4021_u32, false), (0x6021, true), (0x2015, false)] {
+            page[54..58].copy_from_slice(&flags.to_be_bytes());
+            assert_eq!(is_encrypted(&page), encrypted, "{flags:x}");
+        }
+        page[54..58].copy_from_slice(&0x6021_u32.to_be_bytes());
+        page[25] = 0;
+        assert!(!is_encrypted(&page), "no space");
+    }
 
     fn page0(flags: u32) -> Vec<u8> {
         let mut page = vec![0; 64];

@@ -11,6 +11,7 @@ use std::io::Read;
 use std::os::fd::BorrowedFd;
 
 use crate::cancel::CancelToken;
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
@@ -37,6 +38,7 @@ pub struct StreamReport {
 #[derive(Clone, Debug, Default)]
 pub struct List {
     missing_end: bool,
+    key: Option<Key>,
     cancel: Option<CancelToken>,
 }
 
@@ -53,6 +55,13 @@ impl List {
         self
     }
 
+    /// The key of a layer of xbcrypt around the whole stream. What is encrypted within the stream,
+    /// member by member, is looked at as it is stored, and needs none.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
@@ -62,7 +71,7 @@ impl List {
     /// Lists the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        scan::scan(Source::from_reader(input, pulse.clone()), self.missing_end, &pulse)
+        self.scan(Source::from_reader(input, pulse.clone()), &pulse)
     }
 
     /// Lists the stream that can be read from a descriptor, which is borrowed and keeps its flags.
@@ -72,7 +81,11 @@ impl List {
         observer: &mut dyn Observer,
     ) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        scan::scan(Source::from_fd(input, pulse.clone())?, self.missing_end, &pulse)
+        self.scan(Source::from_fd(input, pulse.clone())?, &pulse)
+    }
+
+    fn scan(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
+        scan::scan(source, self.missing_end, self.key.as_ref(), pulse)
     }
 }
 
@@ -86,6 +99,7 @@ impl List {
 pub struct Verify {
     missing_end: bool,
     allow_unproven: bool,
+    key: Option<Key>,
     cancel: Option<CancelToken>,
 }
 
@@ -109,6 +123,13 @@ impl Verify {
         self
     }
 
+    /// The key of a layer of xbcrypt around the whole stream. What is encrypted within the stream,
+    /// member by member, is looked at as it is stored, and needs none.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
@@ -118,7 +139,7 @@ impl Verify {
     /// Verifies the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(scan::scan(Source::from_reader(input, pulse.clone()), self.missing_end, &pulse)?)
+        self.judge(self.scan(Source::from_reader(input, pulse.clone()), &pulse)?)
     }
 
     /// Verifies the stream that can be read from a descriptor, which is borrowed and keeps its
@@ -129,7 +150,11 @@ impl Verify {
         observer: &mut dyn Observer,
     ) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(scan::scan(Source::from_fd(input, pulse.clone())?, self.missing_end, &pulse)?)
+        self.judge(self.scan(Source::from_fd(input, pulse.clone())?, &pulse)?)
+    }
+
+    fn scan(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
+        scan::scan(source, self.missing_end, self.key.as_ref(), pulse)
     }
 
     fn judge(&self, report: StreamReport) -> Result<StreamReport> {

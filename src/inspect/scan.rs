@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::StreamReport;
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::xbstream::Item;
 use crate::io::layers::Stream;
@@ -14,9 +15,10 @@ use crate::manifest::proof::Prover;
 pub(super) fn scan(
     source: Source<'_>,
     may_lack_end: bool,
+    key: Option<&Key>,
     pulse: &Pulse<'_>,
 ) -> Result<StreamReport> {
-    let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, may_lack_end)?;
+    let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, may_lack_end, key)?;
     let mut prover = Prover::default();
     let mut report = StreamReport::default();
     let mut buffer = vec![0; limits::READ_SIZE];

@@ -1,18 +1,17 @@
-//! Peeling the compression layers off a stream.
+//! Peeling the layers off a stream: compression and encryption around all of it.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
-use lz4_flex::frame::FrameDecoder;
-
-use crate::codec::{Layer, MAGIC_LEN};
+use super::coded::DecodeReader;
+use crate::codec::stack::Codec;
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::any::{AnyDecoder, Format, START_LEN};
 use crate::format::xbstream::MAGIC;
 use crate::limits;
 
-/// Compressed bytes read at once.
-const COMPRESSED_BUFFER: usize = 128 << 10;
+/// Bytes that [`Codec::of_magic`] needs to see.
+const MAGIC_LEN: usize = 8;
 
 /// What stands inside all outer layers of a stream.
 ///
@@ -21,62 +20,38 @@ const COMPRESSED_BUFFER: usize = 128 << 10;
 pub(crate) enum Layered<R: Read> {
     Source(R),
     Plain(Begun<R>),
-    Gzip(MultiGzDecoder<Compressed<R>>),
-    Zstd(zstd::stream::read::Decoder<'static, Compressed<R>>),
-    Lz4(Lz4Frames<R>),
+    Coded(DecodeReader<Begun<R>>),
 }
-
-/// The input of a layer's decoder.
-type Compressed<R> = EndSeen<BufReader<Begun<R>>>;
 
 impl<R: Read> Layered<R> {
     /// Takes off the layers around `source`, and names them, outermost first. Reads ahead only
-    /// what it needs to see that there is no further one.
-    pub(crate) fn peel(source: R) -> Result<(Self, Vec<&'static str>)> {
+    /// what it needs to see that there is no further one. `key` is for a layer of xbcrypt.
+    pub(crate) fn peel(source: R, key: Option<&Key>) -> Result<(Self, Vec<&'static str>)> {
         let mut names = Vec::new();
         let mut reader = Self::Source(source);
         loop {
             let begun = Begun::of(Box::new(reader), MAGIC_LEN).map_err(read_error)?;
-            let Some(layer) = Layer::of(&begun.start) else {
+            let Some(codec) = Codec::of_magic(&begun.start) else {
                 return Ok((Self::Plain(begun), names));
             };
             if names.len() == limits::OUTER_LAYERS {
-                let message = format!(
-                    "more than {} compression layers around the stream",
-                    limits::OUTER_LAYERS
-                );
+                let message =
+                    format!("more than {} layers around the stream", limits::OUTER_LAYERS);
                 return Err(Error::new(ErrorKind::Limit, message));
             }
-            names.push(layer.name());
-            reader = Self::inside(layer, begun).map_err(|error| layer_error(layer, error))?;
+            names.push(codec.name());
+            reader = Self::Coded(DecodeReader::new(begun, codec, key)?);
         }
-    }
-
-    fn inside(layer: Layer, begun: Begun<R>) -> io::Result<Self> {
-        let inner = BufReader::with_capacity(COMPRESSED_BUFFER, begun);
-        let compressed = EndSeen { inner, seen: false };
-        Ok(match layer {
-            Layer::Gzip => Self::Gzip(MultiGzDecoder::new(compressed)),
-            Layer::Lz4 => Self::Lz4(Lz4Frames { frame: Some(FrameDecoder::new(compressed)) }),
-            Layer::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
-                decoder.window_log_max(limits::ZSTD_WINDOW_LOG)?;
-                Self::Zstd(decoder)
-            }
-        })
     }
 }
 
 impl<R: Read> Read for Layered<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let (layer, result) = match self {
-            Self::Source(source) => return read_source(source, buf),
-            Self::Plain(begun) => return begun.read(buf),
-            Self::Gzip(decoder) => (Layer::Gzip, decoder.read(buf)),
-            Self::Zstd(decoder) => (Layer::Zstd, decoder.read(buf)),
-            Self::Lz4(decoder) => (Layer::Lz4, decoder.read(buf)),
-        };
-        Ok(result.map_err(|error| layer_error(layer, error))?)
+        match self {
+            Self::Source(source) => read_source(source, buf),
+            Self::Plain(begun) => begun.read(buf),
+            Self::Coded(decoder) => decoder.read(buf),
+        }
     }
 }
 
@@ -94,9 +69,10 @@ impl<R: Read> Stream<R> {
     /// Takes off the layers around `source`, and tells the format of what is inside. Reads ahead
     /// no more than that takes: 8 bytes of an xbstream, a block of anything else.
     ///
-    /// `may_lack_end`: see [`crate::format::tar::Decoder::allow_missing_end`].
-    pub(crate) fn open(source: R, may_lack_end: bool) -> Result<Self> {
-        let (layered, layers) = Layered::peel(source)?;
+    /// `may_lack_end`: see [`crate::format::tar::Decoder::allow_missing_end`]. `key` is for a layer
+    /// of xbcrypt.
+    pub(crate) fn open(source: R, may_lack_end: bool, key: Option<&Key>) -> Result<Self> {
+        let (layered, layers) = Layered::peel(source, key)?;
         let mut input = Begun { start: Vec::new(), given: 0, inner: Box::new(layered) };
         for len in [MAGIC.len(), START_LEN] {
             let missing = len.saturating_sub(input.start.len()) as u64;
@@ -140,61 +116,6 @@ impl<R: Read> Read for Begun<R> {
     }
 }
 
-/// A reader that remembers whether its end was met.
-pub(crate) struct EndSeen<B> {
-    inner: B,
-    seen: bool,
-}
-
-impl<B: BufRead> Read for EndSeen<B> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buf)?;
-        self.seen |= count == 0 && !buf.is_empty();
-        Ok(count)
-    }
-}
-
-impl<B: BufRead> BufRead for EndSeen<B> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.inner.consume(count);
-    }
-}
-
-/// All frames of an LZ4 stream, one after the other, each complete.
-pub(crate) struct Lz4Frames<R: Read> {
-    /// `None` after the last frame, or after an error.
-    frame: Option<FrameDecoder<Compressed<R>>>,
-}
-
-impl<R: Read> Read for Lz4Frames<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        while let Some(mut frame) = self.frame.take() {
-            let count = frame.read(buf)?;
-            if count > 0 {
-                self.frame = Some(frame);
-                return Ok(count);
-            }
-            // The decoder takes the end of its input for the end of the frame, at some places.
-            // But reading a frame's end mark does not meet the end of the input.
-            let mut input = frame.into_inner();
-            if input.seen {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if !input.inner.fill_buf()?.is_empty() {
-                self.frame = Some(FrameDecoder::new(input));
-            }
-        }
-        Ok(0)
-    }
-}
-
 /// Here, beneath all layers, it is still known that an error is the source's own; and a read that
 /// was interrupted is repeated, as some of the readers above have taken bytes by then.
 fn read_source(source: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
@@ -208,23 +129,6 @@ fn read_source(source: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
 
 fn read_error(error: io::Error) -> Error {
     Error::io(ErrorKind::Source, "reading the stream", error)
-}
-
-fn layer_error(layer: Layer, error: io::Error) -> Error {
-    let name = layer.name();
-    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) {
-        read_error(error) // the source's own
-    } else if error.kind() == io::ErrorKind::UnexpectedEof {
-        Error::new(
-            ErrorKind::Truncated,
-            format!("the {name} layer around the stream ends too early"),
-        )
-        .hint("the stream was cut: its writer failed or the transfer broke; make it again")
-    } else {
-        let what = format!("decoding the {name} layer around the stream");
-        Error::io(ErrorKind::Decompress, what, error)
-            .hint("the stream was damaged on its way or at rest; fetch it again")
-    }
 }
 
 #[cfg(test)]
@@ -268,7 +172,7 @@ mod tests {
     fn an_interrupted_source_loses_nothing() {
         for bytes in [b"XBSTCK01 and more".to_vec(), gzip(b"XBS"), lz4(b"XBS"), zstd(b"XBS")] {
             let whole = read_all(&bytes).unwrap();
-            let (mut reader, _) = Layered::peel(Interrupted(&bytes, false)).unwrap();
+            let (mut reader, _) = Layered::peel(Interrupted(&bytes, false), None).unwrap();
             let mut out = Vec::new();
             let mut buf = [0; 64];
             loop {
@@ -283,7 +187,7 @@ mod tests {
     }
 
     fn read_all(bytes: &[u8]) -> Result<Vec<u8>> {
-        let (mut reader, _) = Layered::peel(bytes)?;
+        let (mut reader, _) = Layered::peel(bytes, None)?;
         let mut out = Vec::new();
         reader
             .read_to_end(&mut out)

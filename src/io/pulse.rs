@@ -81,7 +81,6 @@ pub(crate) struct Helpers {
     /// Members that are finished, not yet reported.
     members: Mutex<Vec<(MemberPath, u64)>>,
     /// What to tell, not yet told.
-    #[cfg(feature = "server")]
     logs: Mutex<Vec<(Level, String)>>,
 }
 
@@ -98,7 +97,6 @@ impl Helpers {
         self.members.lock().push((path, size));
     }
 
-    #[cfg(feature = "server")]
     pub(crate) fn log(&self, level: Level, message: String) {
         self.logs.lock().push((level, message));
     }
@@ -140,7 +138,6 @@ impl<'a> Pulse<'a> {
         if let Some(error) = self.helpers.error.lock().take() {
             return Err(error);
         }
-        #[cfg(feature = "server")]
         {
             let logs = std::mem::take(&mut *self.helpers.logs.lock());
             for (level, message) in logs {

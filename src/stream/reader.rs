@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::fd::BorrowedFd;
 
 use crate::cancel::CancelToken;
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::any::{AnyDecoder, Format};
 use crate::format::xbstream::Item;
@@ -12,8 +13,9 @@ use crate::io::source::FdReader;
 use crate::limits;
 use crate::manifest::proof::Prover;
 
-/// Reads the items of an xbstream or a tar archive, whichever it begins like; gzip, zstd and lz4
-/// layers around it are found by their magic and come off.
+/// Reads the items of an xbstream or a tar archive, whichever it begins like; layers of gzip, zstd,
+/// lz4, qpress and xbcrypt around all of it are found by their magic and come off. Members that are
+/// compressed or encrypted each by itself are given as they are stored.
 ///
 /// Members interleave, so the unit is an [`Item`], not a file. Memory: a buffer of 1 MiB, the
 /// layers' windows, and what the [decoder](crate::format) holds.
@@ -65,7 +67,7 @@ impl<R: Read> StreamReader<R> {
     /// # Errors
     /// What `input` gives, or a layer that cannot be opened.
     pub fn new(input: R) -> Result<Self> {
-        Self::open(input, false)
+        Self::open(input, false, None)
     }
 
     /// The same for an archive that may end without its end blocks, so that a cut behind a member
@@ -74,11 +76,19 @@ impl<R: Read> StreamReader<R> {
     /// # Errors
     /// As [`StreamReader::new`].
     pub fn without_end(input: R) -> Result<Self> {
-        Self::open(input, true)
+        Self::open(input, true, None)
     }
 
-    fn open(input: R, may_lack_end: bool) -> Result<Self> {
-        let Stream { input, layers, decoder } = Stream::open(input, may_lack_end)?;
+    /// Reads from `input`, around which there may be a layer of xbcrypt with this key.
+    ///
+    /// # Errors
+    /// As [`StreamReader::new`].
+    pub fn with_key(input: R, key: &Key) -> Result<Self> {
+        Self::open(input, false, Some(key))
+    }
+
+    fn open(input: R, may_lack_end: bool, key: Option<&Key>) -> Result<Self> {
+        let Stream { input, layers, decoder } = Stream::open(input, may_lack_end, key)?;
         Ok(Self {
             input,
             layers,
@@ -91,7 +101,7 @@ impl<R: Read> StreamReader<R> {
         })
     }
 
-    /// The layers found around the stream, outermost first: `gzip`, `zstd`, `lz4`.
+    /// The layers found around the stream, outermost first: names of [`Codec`](crate::codec::Codec)s.
     pub fn layers(&self) -> &[&'static str] {
         &self.layers
     }

@@ -51,6 +51,9 @@ pub(crate) fn decode_both_ways(
         result.as_ref().err().map(|error| (error.kind(), error.message().to_owned()))
     };
     assert_eq!(verdict(&result), verdict(&again_result));
-    assert!(plain == again, "{codec:?}: other bytes in pieces");
+    // Before an error, as many bytes come as the decoder likes.
+    let same = plain.len().min(again.len());
+    let whole = result.is_err() || plain.len() == again.len();
+    assert!(whole && plain[..same] == again[..same], "{codec:?}: other bytes in pieces");
     (plain, result)
 }

@@ -140,7 +140,7 @@ impl<'v> Vector<'v> {
             .collect()
     }
 
-    fn text(&self, key: &str) -> &'v str {
+    pub(crate) fn text(&self, key: &str) -> &'v str {
         self.entry[key].as_str().unwrap_or_else(|| panic!("{key} in {}", self.entry))
     }
 

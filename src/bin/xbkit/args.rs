@@ -7,6 +7,7 @@ use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use xbkit::{Dialect, Format, Result, limits};
 
+use crate::coding::{DecodeArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::{ListArgs, VerifyArgs};
@@ -75,6 +76,8 @@ struct CreateArgs {
     /// Do not end the stream in a manifest, by which it can be proven whole
     #[arg(long)]
     no_manifest: bool,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -103,6 +106,8 @@ struct ExtractArgs {
     /// Let a tar archive end without its two blocks of zeros, as some writers leave it
     #[arg(long)]
     allow_missing_end: bool,
+    #[command(flatten)]
+    decode: DecodeArgs,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -143,6 +148,8 @@ struct BackupArgs {
     /// Do not end the stream in a manifest, by which it can be proven whole
     #[arg(long)]
     no_manifest: bool,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -248,7 +255,12 @@ fn explain(error: &clap::Error) -> Status {
 }
 
 fn create(args: CreateArgs) -> Status {
+    let storing = match args.store.storing() {
+        Ok(storing) => storing,
+        Err(error) => return plainly(&Err(error)),
+    };
     let job = CreateFiles {
+        storing,
         base: args.directory,
         files: args.paths,
         format: args.stream.into(),
@@ -273,8 +285,13 @@ fn backup(args: BackupArgs) -> Status {
              stop it, and say --offline to copy its files",
         ));
     }
+    let storing = match args.store.storing() {
+        Ok(storing) => storing,
+        Err(error) => return plainly(&Err(error)),
+    };
     let job = ColdBackup {
         format: args.stream.into(),
+        storing,
         datadir: args.datadir,
         data_home: args.innodb_data_home_dir,
         system_files: Vec::new(),
@@ -290,7 +307,12 @@ fn backup(args: BackupArgs) -> Status {
 }
 
 fn extract(args: ExtractArgs) -> Status {
+    let decoding = match args.decode.decoding() {
+        Ok(decoding) => decoding,
+        Err(error) => return plainly(&Err(error)),
+    };
     let job = ExtractWhole {
+        decoding,
         dir: args.directory,
         patterns: args.patterns,
         parallel: args.parallel,
@@ -375,7 +397,7 @@ fn chunk_size(text: &str) -> Result<usize, String> {
     within(text, &limits::CHUNK_SIZE_RANGE, "bytes")
 }
 
-fn within(
+pub(crate) fn within(
     text: &str,
     range: &std::ops::RangeInclusive<usize>,
     unit: &str,

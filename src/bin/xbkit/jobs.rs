@@ -8,6 +8,7 @@ use xbkit::{
     Format, Result,
 };
 
+use crate::coding::{Decoding, Storing};
 use crate::dropin::Named;
 use crate::stdio::{Input, Output};
 use crate::ui::{Reporter, Totals};
@@ -21,6 +22,7 @@ pub(crate) struct CreateFiles {
     pub(crate) chunk_size: Option<usize>,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) manifest: bool,
+    pub(crate) storing: Storing,
 }
 
 impl CreateFiles {
@@ -44,7 +46,10 @@ impl CreateFiles {
         if let Some(dialect) = self.dialect {
             job = job.dialect(dialect);
         }
-        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+        self.storing
+            .of_create(job)
+            .run_fd(output.as_fd(), reporter)
+            .map(|report| totals_of_create(&report))
     }
 }
 
@@ -54,6 +59,7 @@ pub(crate) struct CreateNamed {
     pub(crate) files: Vec<Named>,
     pub(crate) parallel: usize,
     pub(crate) manifest: bool,
+    pub(crate) storing: Storing,
 }
 
 impl CreateNamed {
@@ -72,7 +78,10 @@ impl CreateNamed {
         for file in self.files {
             job = job.file_as(file.name, file.path);
         }
-        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+        self.storing
+            .of_create(job)
+            .run_fd(output.as_fd(), reporter)
+            .map(|report| totals_of_create(&report))
     }
 }
 
@@ -89,6 +98,7 @@ pub(crate) struct ColdBackup {
     pub(crate) aria_log_dir: Option<PathBuf>,
     pub(crate) parallel: Option<usize>,
     pub(crate) manifest: bool,
+    pub(crate) storing: Storing,
 }
 
 impl ColdBackup {
@@ -120,7 +130,10 @@ impl ColdBackup {
         if let Some(dir) = self.aria_log_dir {
             job = job.aria_log_dir(dir);
         }
-        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report))
+        self.storing
+            .of_backup(job)
+            .run_fd(output.as_fd(), reporter)
+            .map(|report| totals_of_create(&report))
     }
 }
 
@@ -132,6 +145,7 @@ pub(crate) struct ExtractWhole {
     pub(crate) overwrite: bool,
     pub(crate) sync: bool,
     pub(crate) missing_end: bool,
+    pub(crate) decoding: Decoding,
 }
 
 impl ExtractWhole {
@@ -150,6 +164,7 @@ impl ExtractWhole {
         for pattern in &self.patterns {
             job = job.member_pattern(pattern)?;
         }
+        let job = self.decoding.of_extract(job);
         job.run_fd(input.as_fd(), reporter).map(|report| totals_of_extract(&report))
     }
 }
@@ -158,6 +173,7 @@ impl ExtractWhole {
 pub(crate) struct ExtractInPlace {
     pub(crate) dir: PathBuf,
     pub(crate) parallel: usize,
+    pub(crate) decoding: Decoding,
 }
 
 impl ExtractInPlace {
@@ -167,10 +183,9 @@ impl ExtractInPlace {
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        Extract::into_dir(self.dir)
-            .in_place(true)
-            .parallel(self.parallel)
-            .cancel(token)
+        let job = Extract::into_dir(self.dir).in_place(true).parallel(self.parallel).cancel(token);
+        self.decoding
+            .of_extract(job)
             .run_fd(input.as_fd(), reporter)
             .map(|report| totals_of_extract(&report))
     }

@@ -11,12 +11,14 @@
 )]
 
 mod args;
+mod coding;
 mod dropin;
 mod exit;
 mod inspect;
 mod jobs;
 mod link;
 mod pages;
+mod secret;
 mod signals;
 mod stdio;
 mod ui;

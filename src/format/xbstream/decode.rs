@@ -3,7 +3,10 @@
 use super::encode::SparseRun;
 use super::header::{self, Body, Header};
 use super::members::Members;
-use super::{FLAG_CODED, FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, MAGIC};
+use super::{
+    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, FLAGS_CODED,
+    MAGIC,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME, ManifestPlace};
 use crate::format::member::{MemberId, MemberPath, normalize};
@@ -87,6 +90,13 @@ impl Item<'_> {
     }
 }
 
+/// How a member is coded, as its stream says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Coded {
+    pub(crate) compressed: bool,
+    pub(crate) encrypted: bool,
+}
+
 /// What one call of [`Decoder::decode`] did.
 #[derive(Debug)]
 pub struct Step<'i> {
@@ -127,8 +137,8 @@ struct Chunk {
     offset: u64,
     stored_crc: u32,
     crc: crc32fast::Hasher,
-    /// Its flags say that it opens a compressed or encrypted member.
-    coded: bool,
+    /// Those of its flags that say how a member is coded.
+    coded: u8,
 }
 
 /// Reads xbstream from slices as they come, of any length, and holds neither payload nor files.
@@ -154,7 +164,7 @@ pub struct Decoder {
 }
 
 /// Flags that chunks before the manifest may have.
-const KNOWN_FLAGS: u8 = FLAG_IGNORABLE | FLAG_REWRITE | FLAG_CODED;
+const KNOWN_FLAGS: u8 = FLAG_IGNORABLE | FLAG_REWRITE | FLAGS_CODED;
 
 impl Default for Decoder {
     fn default() -> Self {
@@ -170,7 +180,7 @@ impl Decoder {
             state: State::Header,
             head: Vec::with_capacity(header::MAX_LEN),
             map: Vec::new(),
-            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc, coded: false },
+            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc, coded: 0 },
             members: Members::default(),
             offset: 0,
             announced: false,
@@ -189,10 +199,13 @@ impl Decoder {
         self.announced
     }
 
-    /// Whether the member that the last item opens is compressed or encrypted; `None` if only its
-    /// name can say, as in streams of other programs.
-    pub(crate) fn opens_coded(&self) -> Option<bool> {
-        self.announced.then_some(self.chunk.coded)
+    /// How the member is coded that the last item opens; `None` if only its name can say, as in
+    /// streams of other programs.
+    pub(crate) fn opens_coded(&self) -> Option<Coded> {
+        self.announced.then_some(Coded {
+            compressed: self.chunk.coded & FLAG_COMPRESSED != 0,
+            encrypted: self.chunk.coded & FLAG_ENCRYPTED != 0,
+        })
     }
 
     /// What stood before the manifest, besides payloads. Empty unless one was announced.
@@ -428,8 +441,8 @@ impl Decoder {
     /// Takes note of a chunk's header, and holds the stream to what it says of its manifest.
     fn note_framing(&mut self, header: &Header<'_>, bytes: &[u8]) -> Result<()> {
         let is_first = self.chunk.start == 0;
-        self.chunk.coded = header.flags & FLAG_CODED != 0;
-        let is_flagged = header.flags & !FLAG_CODED == FLAG_MANIFEST;
+        self.chunk.coded = header.flags & FLAGS_CODED;
+        let is_flagged = header.flags & !FLAGS_CODED == FLAG_MANIFEST;
         let is_manifest =
             normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes());
         if is_first {

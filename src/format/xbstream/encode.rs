@@ -1,6 +1,9 @@
 //! Chunks as bytes.
 
-use super::{FLAG_CODED, FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS};
+use super::decode::Coded;
+use super::{
+    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::MANIFEST_NAME;
 use crate::limits;
@@ -80,11 +83,12 @@ pub fn announce_manifest(chunk: &mut [u8]) {
     }
 }
 
-/// Makes `chunk`, the one that opens a member, say that the member is compressed or encrypted, as
-/// its name says. Only for streams that announce a manifest.
-pub fn mark_coded(chunk: &mut [u8]) {
+/// Makes `chunk`, the one that opens a member, say how the member is coded. Only for streams that
+/// announce a manifest.
+pub(crate) fn mark_coded(chunk: &mut [u8], coded: Coded) {
     if let Some(flags) = chunk.get_mut(MAGIC.len()) {
-        *flags |= FLAG_CODED;
+        *flags |= if coded.compressed { FLAG_COMPRESSED } else { 0 };
+        *flags |= if coded.encrypted { FLAG_ENCRYPTED } else { 0 };
     }
 }
 

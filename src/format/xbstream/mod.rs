@@ -45,12 +45,13 @@ mod encode;
 mod header;
 mod members;
 
+pub(crate) use decode::Coded;
 pub use decode::{Decoder, Item, Step};
 pub use encode::{
     SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
-    append_seek, append_sparse_header, crc32, mark_coded, payload_header_len, put_payload_header,
+    append_seek, append_sparse_header, crc32, payload_header_len, put_payload_header,
 };
-pub(crate) use encode::{append_manifest_end, append_manifest_piece};
+pub(crate) use encode::{append_manifest_end, append_manifest_piece, mark_coded};
 pub(crate) use members::Members;
 
 /// First bytes of every chunk.
@@ -71,14 +72,21 @@ pub const FLAG_IGNORABLE: u8 = 0x01;
 /// Flag of MariaDB: the chunk opens an existing, closed member anew and truncates it.
 pub const FLAG_REWRITE: u8 = 0x02;
 
-/// Flag of xbkit, in streams with a manifest: the chunk opens a member that is compressed or
-/// encrypted, as the suffix of its name says. Without the flag a name says nothing: data
-/// directories may hold a `dump.sql.gz`. All known readers pass over it.
-pub const FLAG_CODED: u8 = 0x40;
+/// Flag of xbkit, in streams with a manifest: the chunk opens a member that is compressed, as its
+/// name's suffix says. Without the flag a suffix says nothing: data directories may hold a
+/// `dump.sql.gz`. All known readers pass over it.
+pub const FLAG_COMPRESSED: u8 = 0x40;
+
+/// Flag of xbkit, in streams with a manifest: the chunk opens a member that is encrypted, behind
+/// compression if there is both. All known readers pass over it.
+pub const FLAG_ENCRYPTED: u8 = 0x20;
+
+/// Both.
+const FLAGS_CODED: u8 = FLAG_COMPRESSED | FLAG_ENCRYPTED;
 
 /// Flag of xbkit: the stream's first chunk says that a manifest is the last member, and every chunk
-/// of the manifest that it is one, not a file of its name. No other flag but [`FLAG_CODED`] stands
-/// beside it, and no other chunk has it. All known readers pass over it.
+/// of the manifest that it is one, not a file of its name. Only [`FLAG_COMPRESSED`] and
+/// [`FLAG_ENCRYPTED`] may stand beside it, and no other chunk has it. All known readers pass over it.
 pub const FLAG_MANIFEST: u8 = 0x80;
 
 /// Which chunk types a writer may use beyond `P` and `E`.

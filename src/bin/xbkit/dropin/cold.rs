@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use xbkit::error::escape_path;
 use xbkit::{Error, ErrorKind, Format, Result};
 
+use super::coding;
 use super::getopt::{self, Given, Parsed, Setting};
 use super::option::Id;
 use super::probe::Place;
 use super::settings::{Settings, gather};
 use super::{Outcome, Tool, answer, parallel, reporter, told, usage};
+use crate::coding::Storing;
 use crate::jobs::ColdBackup;
 use crate::signals;
 use crate::stdio::Output;
@@ -47,7 +49,8 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
 
     voice.note(&tool.banner());
     place.refuse_running()?;
-    let job = plan(&parsed.given, format, parallel)?;
+    let mut job = plan(&parsed.given, format, parallel)?;
+    job.storing = coding::storing(tool, &parsed.given)?;
     voice.note(&format!(
         "no server answers: taking a cold backup of '{}'",
         escape_path(&job.datadir)
@@ -117,6 +120,7 @@ fn plan(given: &[Given], format: Format, parallel: usize) -> Result<ColdBackup> 
         Ok((!is_within(&dir, &real)?).then_some(dir))
     };
     let job = ColdBackup {
+        storing: Storing::default(),
         format,
         // Its place within the data directory must be known too, to find and lock it.
         data_home: getopt::text(given, Id::DataHome)

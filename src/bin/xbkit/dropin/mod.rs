@@ -1,5 +1,6 @@
 //! The names under which xbkit stands in for other programs, with their command lines.
 
+mod coding;
 mod cold;
 mod getopt;
 mod help;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use xbkit::error::escape_path;
 use xbkit::{Error, ErrorKind, Result};
 
+use super::coding;
 use super::getopt::{self, Given, Parsed};
 use super::option::Id;
 use super::{Outcome, Tool, answer, parallel, reporter, told, usage};
+use crate::coding::Storing;
 use crate::jobs;
 use crate::signals;
 use crate::stdio::{Input, Output};
@@ -63,7 +65,8 @@ fn run_extract(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
     let input = Input::open(None)?;
     let mut reporter = reporter(tool, members(&parsed.given));
     let parallel = parallel(tool, &parsed.given, jobs::extracting_threads())?;
-    let job = jobs::ExtractInPlace { dir, parallel };
+    let decoding = coding::decoding(tool, &parsed.given)?;
+    let job = jobs::ExtractInPlace { dir, parallel, decoding };
     let result = job.run(&input, signals::token()?, &mut reporter);
     Ok(told(&reporter, result.map(drop)))
 }
@@ -79,6 +82,7 @@ fn run_create(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
     let output = Output::open(None)?;
     let mut reporter = reporter(tool, members(&parsed.given));
     let job = jobs::CreateNamed {
+        storing: Storing::default(),
         base: directory(&parsed.given),
         files,
         parallel: parallel(tool, &parsed.given, 1)?,

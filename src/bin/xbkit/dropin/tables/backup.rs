@@ -2,9 +2,9 @@
 //! and `mariabackup` (10.11).
 
 use super::common::{
-    AFTERWARDS, COMPRESSION, CONNECT, DELTAS, ENCRYPTION, FIFO, HELP, INCLUDE, INCREMENTAL_FLAG,
-    KEYRINGS, LOCKS, NO_LOGIN, NO_REDO, PLACES, PREPARE, PREPARE_ONLY, SELECTION, SERVER, SERVERS,
-    STOPPED, TUNING, WITH_COMPRESS,
+    AFTERWARDS, COMPRESSION, CONNECT, DECOMPRESS_THREADS, DELTAS, ENCRYPTION, FIFO, HELP, INCLUDE,
+    INCREMENTAL_FLAG, KEYRINGS, LOCKS, NO_LOGIN, NO_REDO, PLACES, PREPARE, PREPARE_ONLY, SELECTION,
+    SERVER, SERVERS, STOPPED, TUNING, ZSTD_LEVEL,
 };
 use crate::dropin::option::{Id, Opt, Table, Takes};
 
@@ -32,7 +32,7 @@ static INNOBACKUPEX_ONLY: &[Opt] = &[
     Opt::ignored("rebuild-indexes", Takes::Bool, PREPARE_ONLY),
     Opt::ignored("no-timestamp", Takes::Bool, "streaming makes no directory"),
     Opt::ignored("ibbackup", Takes::Value, "there is no other program to run"),
-    Opt::ignored("compress-zstd-level", Takes::Value, WITH_COMPRESS),
+    ZSTD_LEVEL,
     Opt::ignored("strict", Takes::Bool, SERVERS),
     Opt::ignored("read-buffer-size", Takes::Value, TUNING),
     Opt::refused(
@@ -73,8 +73,8 @@ static XTRABACKUP_ONLY: &[Opt] = &[
     ),
     Opt::refused("compact", Takes::Bool, COMPACT),
     Opt::ignored("rebuild-indexes", Takes::Bool, PREPARE_ONLY),
-    Opt::ignored("compress-zstd-level", Takes::Value, WITH_COMPRESS),
-    Opt::ignored("decompress-threads", Takes::Value, "matters only with --decompress"),
+    ZSTD_LEVEL,
+    DECOMPRESS_THREADS,
     Opt::refused("fifo-streams", Takes::Value, FIFO).unless(&["0", "1"]),
     Opt::ignored("fifo-dir", Takes::Value, "matters only with --fifo-streams"),
     Opt::ignored("fifo-timeout", Takes::Value, "matters only with --fifo-streams"),

@@ -16,30 +16,9 @@ pub(super) const TUNING: &str = "tunes what is not tuned here";
 pub(super) const SERVERS: &str = "a server's option that does not change which files are carried";
 /// Why an option about redo makes no difference.
 pub(super) const NO_REDO: &str = "the redo log of a stopped server does not grow";
-/// Why an option of a codec makes no difference.
-pub(super) const WITH_COMPRESS: &str = "matters only with --compress";
-/// Why an option of a cipher makes no difference.
-pub(super) const WITH_ENCRYPT: &str = "matters only with --encrypt";
 
 type Sentence = (&'static str, &'static str);
 
-const COMPRESS: Sentence = (
-    "compressing single files is not in this version",
-    "leave it out and compress the stream: ... --stream=xbstream | zstd > FILE; \
-     extraction recognises zstd, lz4 and gzip by themselves",
-);
-pub(super) const DECOMPRESS: Sentence = (
-    "decompressing single files is not in this version",
-    "extract without it, then run the program that belongs to the suffix: qpress, lz4 or zstd",
-);
-pub(super) const ENCRYPT: Sentence = (
-    "encryption is not in this version",
-    "leave it out and encrypt the stream with a program of your choice",
-);
-pub(super) const DECRYPT: Sentence = (
-    "decryption is not in this version",
-    "extract without it, then decrypt each .xbcrypt file with xbcrypt",
-);
 const INCREMENTAL: Sentence = ("incremental backups are not in this version", "take a full backup");
 const PARTIAL: Sentence =
     ("partial backups are not in this version", "leave it out to carry the whole data directory");
@@ -151,22 +130,87 @@ pub(super) static PLACES: &[Opt] = &[
 
 /// Compression of single files.
 pub(super) static COMPRESSION: &[Opt] = &[
-    Opt::refused("compress", Takes::Optional, COMPRESS),
-    Opt::ignored("compress-threads", Takes::Value, WITH_COMPRESS),
-    Opt::ignored("compress-chunk-size", Takes::Value, WITH_COMPRESS),
-    Opt::refused("decompress", Takes::Bool, DECOMPRESS),
-    Opt::ignored("remove-original", Takes::Bool, "matters only with --decompress or --decrypt"),
+    Opt::used(
+        "compress",
+        Takes::Optional,
+        Id::Compress,
+        "compress each file: quicklz, lz4, zstd or gzip",
+    ),
+    Opt::used(
+        "compress-threads",
+        Takes::Value,
+        Id::CompressThreads,
+        "threads that compress, besides those that read; 1",
+    ),
+    Opt::used(
+        "compress-chunk-size",
+        Takes::Value,
+        Id::CompressChunkSize,
+        "bytes that are compressed on their own, with quicklz and lz4; 64K",
+    ),
+    Opt::used("decompress", Takes::Bool, Id::Decompress, "decompress the files of a backup"),
+    Opt::used(
+        "remove-original",
+        Takes::Bool,
+        Id::RemoveOriginal,
+        "with --decompress or --decrypt: remove what was decoded",
+    ),
 ];
 
 /// Encryption of single files; mariabackup has none.
 pub(super) static ENCRYPTION: &[Opt] = &[
-    Opt::refused("encrypt", Takes::Value, ENCRYPT),
-    Opt::refused("encrypt-key", Takes::Secret, ENCRYPT),
-    Opt::refused("encrypt-key-file", Takes::Value, ENCRYPT),
-    Opt::ignored("encrypt-threads", Takes::Value, WITH_ENCRYPT),
-    Opt::ignored("encrypt-chunk-size", Takes::Value, WITH_ENCRYPT),
-    Opt::refused("decrypt", Takes::Value, DECRYPT),
+    Opt::used("encrypt", Takes::Value, Id::Encrypt, "encrypt each file: AES128, AES192 or AES256"),
+    ENCRYPT_KEY,
+    ENCRYPT_KEY_FILE,
+    ENCRYPT_THREADS,
+    Opt::used(
+        "encrypt-chunk-size",
+        Takes::Value,
+        Id::EncryptChunkSize,
+        "bytes that are encrypted on their own; 64K",
+    ),
+    Opt::used("decrypt", Takes::Value, Id::Decrypt, "decrypt the files of a backup"),
 ];
+
+/// The key as such.
+pub(super) const ENCRYPT_KEY: Opt = Opt::used(
+    "encrypt-key",
+    Takes::Value,
+    Id::EncryptKey,
+    "the key; a file is safer, as others may see it here before it is overwritten",
+);
+
+/// The key in a file.
+pub(super) const ENCRYPT_KEY_FILE: Opt = Opt::used(
+    "encrypt-key-file",
+    Takes::Value,
+    Id::EncryptKeyFile,
+    "the file that holds the key's 16, 24 or 32 bytes and nothing else",
+);
+
+/// Threads that encrypt or decrypt.
+pub(super) const ENCRYPT_THREADS: Opt = Opt::used(
+    "encrypt-threads",
+    Takes::Value,
+    Id::EncryptThreads,
+    "threads that encrypt or decrypt; 1",
+);
+
+/// The level of zstd.
+pub(super) const ZSTD_LEVEL: Opt = Opt::used(
+    "compress-zstd-level",
+    Takes::Value,
+    Id::CompressZstdLevel,
+    "with --compress=zstd: 1 to 19; 1",
+);
+
+/// Threads that decompress.
+pub(super) const DECOMPRESS_THREADS: Opt = Opt::used(
+    "decompress-threads",
+    Takes::Value,
+    Id::DecompressThreads,
+    "threads that decompress; 1",
+);
 
 /// Deltas against an earlier backup.
 pub(super) static DELTAS: &[Opt] = &[

@@ -1,10 +1,10 @@
 //! Options of `xbstream` (2.4 and 8.x in one) and of `mbstream` (10.11).
 
-use super::common::{DECOMPRESS, DECRYPT, FIFO, HELP};
+use super::common::{
+    DECOMPRESS_THREADS, ENCRYPT_KEY, ENCRYPT_KEY_FILE, ENCRYPT_THREADS, FIFO, HELP,
+};
 use crate::dropin::option::{Id, Opt, Table, Takes};
 
-const WITH_DECRYPT: &str = "matters only with --decrypt";
-const WITH_DECOMPRESS: &str = "matters only with --decompress";
 const WITH_FIFO: &str = "matters only with --fifo-streams";
 
 static BOTH: &[Opt] = &[
@@ -40,12 +40,12 @@ static BOTH: &[Opt] = &[
 /// to the key file, as in 2.4.
 static XBSTREAM_ONLY: &[Opt] = &[
     Opt::used("version", Takes::Nothing, Id::Version, "print the version and exit").short('V'),
-    Opt::refused("decrypt", Takes::Value, DECRYPT).short('d'),
-    Opt::refused("encrypt-key", Takes::Secret, DECRYPT).short('k'),
-    Opt::refused("encrypt-key-file", Takes::Value, DECRYPT).short('f'),
-    Opt::ignored("encrypt-threads", Takes::Value, WITH_DECRYPT),
-    Opt::refused("decompress", Takes::Bool, DECOMPRESS),
-    Opt::ignored("decompress-threads", Takes::Value, WITH_DECOMPRESS),
+    DECRYPT.short('d'),
+    ENCRYPT_KEY.short('k'),
+    ENCRYPT_KEY_FILE.short('f'),
+    ENCRYPT_THREADS,
+    DECOMPRESS,
+    DECOMPRESS_THREADS,
     Opt::refused("fifo-streams", Takes::Value, FIFO).unless(&["0", "1"]),
     Opt::ignored("fifo-dir", Takes::Value, WITH_FIFO),
     Opt::ignored("fifo-timeout", Takes::Value, WITH_FIFO),
@@ -60,16 +60,30 @@ static XBSTREAM_ONLY: &[Opt] = &[
     .short('P'),
 ];
 
-/// mbstream has none of these; callers that mistake it for xbstream get a reason.
+/// The real mbstream has none of these but its version.
 static MBSTREAM_ONLY: &[Opt] = &[
     Opt::used("version", Takes::Nothing, Id::Version, "print the version and exit"),
-    Opt::refused("decompress", Takes::Bool, DECOMPRESS),
-    Opt::ignored("decompress-threads", Takes::Value, WITH_DECOMPRESS),
-    Opt::refused("decrypt", Takes::Value, DECRYPT),
-    Opt::refused("encrypt-key", Takes::Secret, DECRYPT),
-    Opt::refused("encrypt-key-file", Takes::Value, DECRYPT),
-    Opt::ignored("encrypt-threads", Takes::Value, WITH_DECRYPT),
+    DECOMPRESS,
+    DECOMPRESS_THREADS,
+    DECRYPT,
+    ENCRYPT_KEY,
+    ENCRYPT_KEY_FILE,
+    ENCRYPT_THREADS,
 ];
+
+const DECOMPRESS: Opt = Opt::used(
+    "decompress",
+    Takes::Bool,
+    Id::Decompress,
+    "with -x: decompress files whose names end in .qp, .lz4 or .zst, and drop that",
+);
+
+const DECRYPT: Opt = Opt::used(
+    "decrypt",
+    Takes::Value,
+    Id::Decrypt,
+    "with -x: decrypt files whose names end in .xbcrypt: AES128, AES192 or AES256",
+);
 
 /// `xbstream`.
 pub(crate) static XBSTREAM: Table = &[BOTH, XBSTREAM_ONLY];
