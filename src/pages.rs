@@ -21,7 +21,8 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It lies in the doublewrite buffer, which holds copies of other pages.
+    /// It lies in the doublewrite buffer, which holds copies of other pages, and is not what
+    /// belongs there otherwise.
     Doublewrite,
     /// The server was told to write none (`innodb_checksum_algorithm=none`).
     NoChecksum,

@@ -9,6 +9,7 @@ pub(crate) mod child;
 pub(crate) mod chunks;
 pub(crate) mod coded;
 pub(crate) mod golden;
+pub(crate) mod pages;
 pub(crate) mod peers;
 pub(crate) mod reference;
 pub(crate) mod sandbox;

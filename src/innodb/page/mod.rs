@@ -29,8 +29,9 @@
 //!
 //! One file may hold pages of several algorithms: the server's setting may have changed.
 //!
-//! In the first file of the system tablespace, the doublewrite buffer holds copies of other pages.
-//! Servers up to MySQL 8.0.19, and all of MariaDB, have it; page 5 says where.
+//! In the first file of the system tablespace, the doublewrite buffer holds copies of other pages,
+//! which nothing needs after a clean shutdown. Page 5 says where it is. Newer MySQL servers still
+//! reserve the place, and use files of their own.
 //!
 //! The facts are from the documentation of both servers and from files that MariaDB 10.11,
 //! MySQL 5.6 and 9.7 wrote. Not known here: the sums that servers before 4.0.14 wrote, and the

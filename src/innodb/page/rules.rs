@@ -37,14 +37,23 @@ pub(super) fn check(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
     let in_doublewrite = number
         .and_then(|number| u32::try_from(number).ok())
         .is_some_and(|number| layout.is_doublewrite(number));
-    if in_doublewrite {
-        return Verdict::Unchecked(Reason::Doublewrite);
+    match in_its_place(page, number, judge(layout, index, page)) {
+        Verdict::Good => Verdict::Good,
+        _ if in_doublewrite => Verdict::Unchecked(Reason::Doublewrite),
+        other => other,
     }
-    let verdict = match layout.family {
+}
+
+fn judge(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
+    match layout.family {
         Family::FullCrc32 => full_crc32(page),
         Family::Legacy => legacy(layout, index, page),
         Family::Zip => zip(layout, index, page),
-    };
+    }
+}
+
+/// The verdict on a page that may be right, and the page of another place.
+fn in_its_place(page: &[u8], number: Option<u64>, verdict: Verdict) -> Verdict {
     let stored = be32(page, 4);
     match (verdict, number) {
         (Verdict::Good | Verdict::Unchecked(_), Some(number)) if u64::from(stored) != number => {
