@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::pages::{BadPage, FileCheck};
+
 /// Something a running job reports. The set grows; match with a wildcard arm.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -15,6 +17,20 @@ pub enum Event<'a> {
         path: &'a Path,
         /// Its final size in bytes.
         size: u64,
+    },
+    /// A page of a tablespace is not what the server wrote.
+    BadPage {
+        /// The file or member.
+        path: &'a Path,
+        /// The page, and what is wrong with it.
+        page: &'a BadPage,
+    },
+    /// All pages of a tablespace were looked at.
+    FileChecked {
+        /// The file or member.
+        path: &'a Path,
+        /// How many of them are what.
+        file: &'a FileCheck,
     },
     /// A sentence for a log.
     Log {

@@ -79,6 +79,7 @@
 
 pub mod backup;
 pub mod cancel;
+pub mod check;
 pub mod codec;
 pub mod create;
 pub mod error;
@@ -100,6 +101,7 @@ mod sys;
 
 pub use backup::Backup;
 pub use cancel::CancelToken;
+pub use check::{Check, CheckReport};
 pub use create::{ChangedFiles, Create, CreateReport};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};

@@ -61,6 +61,9 @@ pub const CHUNK_SIZE_RANGE: std::ops::RangeInclusive<usize> = (64 << 10)..=(64 <
 /// Bytes read from a source at once.
 pub const READ_SIZE: usize = 1 << 20;
 
+/// Longest `.isl` file, in bytes: it holds one path.
+pub const LINK_FILE: usize = 4096 + 2;
+
 /// Worker threads that may be asked for.
 pub const PARALLEL_RANGE: std::ops::RangeInclusive<usize> = 1..=256;
 

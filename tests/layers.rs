@@ -15,7 +15,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("error", 0, Some(&[])),
     ("limits", 0, Some(&["error"])),
     ("pages", 0, Some(&[])),
-    ("event", 0, Some(&["error"])),
+    ("event", 0, Some(&["error", "pages"])),
     ("options", 0, Some(&["error", "limits"])),
     ("sys", 0, Some(&["error", "limits"])),
     ("cancel", 0, Some(&["error", "sys"])),
@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("backup", 4, None),
     ("extract", 4, None),
     ("inspect", 4, None),
+    ("check", 4, None),
     ("lib", 5, None),
     ("bin", 5, None),
 ];

@@ -8,11 +8,9 @@ use super::Backup;
 use crate::create::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
+use crate::limits;
 use crate::sys::dir::{self, WalkKind};
 use crate::sys::file::{self, Fingerprint, Identity};
-
-/// Longest `.isl` file: it holds one path.
-const MAX_ISL: usize = 4096 + 2;
 
 /// Everything to be copied: what lies outside the data directory first, then the rest by name.
 pub(super) fn plan(backup: &Backup) -> Result<Vec<Task>> {
@@ -157,7 +155,7 @@ impl Plan<'_> {
 
     /// Adds the tablespace that an `.isl` file names, in its place.
     fn link_file(&mut self, member: &[u8], path: &Path) -> Result<()> {
-        let link = file::read_small(path, MAX_ISL).map_err(|error| {
+        let link = file::read_small(path, limits::LINK_FILE).map_err(|error| {
             Error::io(ErrorKind::Source, "reading the link file", error).at_path(path)
         })?;
         let target = self.datadir.join(OsStr::from_bytes(link.trim_ascii_end()));

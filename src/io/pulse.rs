@@ -14,6 +14,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::event::{Event, Level, Observer, Progress};
 use crate::format::member::MemberPath;
+use crate::pages::{BadPage, FileCheck};
 
 /// How long a job may wait without looking at its token and its observer.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -176,6 +177,17 @@ impl<'a> Pulse<'a> {
         self.check()?;
         self.state.borrow_mut().progress.members += 1;
         self.send(&Event::Member { path, size })
+    }
+
+    pub(crate) fn bad_page(&self, path: &Path, page: &BadPage) -> Result<()> {
+        self.send(&Event::BadPage { path, page })
+    }
+
+    /// Counts a tablespace, and tells the observer.
+    pub(crate) fn file_checked(&self, path: &Path, file: &FileCheck) -> Result<()> {
+        self.check()?;
+        self.state.borrow_mut().progress.members += 1;
+        self.send(&Event::FileChecked { path, file })
     }
 
     pub(crate) fn warn(&self, message: &str) -> Result<()> {

@@ -344,17 +344,24 @@ pub(crate) enum WalkKind {
     Other,
 }
 
+/// What the user's `path` leads to.
+pub(crate) fn kind_of(path: &Path) -> io::Result<WalkKind> {
+    use std::os::unix::fs::FileTypeExt;
+    Ok(match std::fs::metadata(path)? {
+        meta if meta.is_file() => WalkKind::File { facts: Fingerprint::of(&meta) },
+        meta if meta.is_dir() => WalkKind::Directory { identity: Identity::of(&meta) },
+        meta if meta.file_type().is_socket() => WalkKind::Socket,
+        _ => WalkKind::Other,
+    })
+}
+
 /// The entries of a directory the user named, sorted by name.
 pub(crate) fn list_resolved(path: &Path) -> io::Result<Vec<WalkEntry>> {
-    use std::os::unix::fs::FileTypeExt;
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
-        let kind = match std::fs::metadata(entry.path()) {
-            Ok(meta) if meta.is_file() => WalkKind::File { facts: Fingerprint::of(&meta) },
-            Ok(meta) if meta.is_dir() => WalkKind::Directory { identity: Identity::of(&meta) },
-            Ok(meta) if meta.file_type().is_socket() => WalkKind::Socket,
-            Ok(_) => WalkKind::Other,
+        let kind = match kind_of(&entry.path()) {
+            Ok(kind) => kind,
             Err(error) if error.kind() == io::ErrorKind::NotFound => WalkKind::Dangling,
             Err(error) => return Err(error),
         };

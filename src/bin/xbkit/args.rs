@@ -7,6 +7,7 @@ use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use xbkit::{Dialect, Format, Result, limits};
 
+use crate::check::CheckArgs;
 use crate::coding::{DecodeArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
@@ -39,6 +40,7 @@ enum Command {
     Backup(BackupArgs),
     List(ListArgs),
     Verify(VerifyArgs),
+    Check(CheckArgs),
     Link(LinkArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -236,6 +238,11 @@ pub(crate) fn run(words: &[OsString]) -> Status {
                 args.run(input, signals::token()?, reporter)
             })
         }
+        Command::Check(args) => {
+            let mut reporter = reporter(&args.talk);
+            let result = signals::token().and_then(|token| args.run(token, &mut reporter));
+            tell(&reporter, &result)
+        }
         Command::Link(args) => plainly(&link::run(&args.directory, args.force)),
         Command::Completions(args) => {
             plainly(&pages::completions(&mut Cli::command(), args.shell.into()))
@@ -389,7 +396,7 @@ impl From<Shell> for clap_complete::Shell {
     }
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
     within(text, &limits::PARALLEL_RANGE, "threads")
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod args;
+mod check;
 mod coding;
 mod dropin;
 mod exit;

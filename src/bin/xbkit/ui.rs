@@ -198,7 +198,7 @@ fn say_json(value: &Value) {
 }
 
 /// A path is text where it can be, and its bytes in hex where it is not UTF-8.
-fn put_path(object: &mut Map<String, Value>, path: &Path) {
+pub(crate) fn put_path(object: &mut Map<String, Value>, path: &Path) {
     if let Some(text) = path.to_str() {
         object.insert("path".to_owned(), text.into());
     } else {
