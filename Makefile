@@ -47,6 +47,7 @@ build: build-deps ## the release build, target/release/xbkit
 test-deps: ## install what the tests need (Debian packages, Python's in .venv)
 	@tests/lib/deps.sh build test
 	@tests/lib/python.sh
+	@tests/lib/plugins.sh
 
 .PHONY: test
 test: test-deps ## all tests, doctests and test scripts, with a summary
@@ -167,4 +168,4 @@ abi: test-deps ## take the C interface as it is for the released one; commit wha
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf tests/fuzz/target .venv bindings/python/python/xbkit/*.so
+	rm -rf tests/fuzz/target .venv .plugins bindings/python/python/xbkit/*.so

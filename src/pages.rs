@@ -83,6 +83,8 @@ pub enum What {
     Lsn,
     /// The page's number: it is the page of another place.
     PageNumber,
+    /// The tablespace's number: it is the page of another tablespace.
+    SpaceId,
     /// The length of its compressed content.
     Length,
     /// Its compressed content cannot be unpacked.
@@ -98,6 +100,7 @@ impl What {
         Self::Trailer,
         Self::Lsn,
         Self::PageNumber,
+        Self::SpaceId,
         Self::Length,
         Self::Unpack,
         Self::Cut,
@@ -110,6 +113,7 @@ impl What {
             Self::Trailer => "trailer",
             Self::Lsn => "lsn",
             Self::PageNumber => "page_number",
+            Self::SpaceId => "space_id",
             Self::Length => "length",
             Self::Unpack => "unpack",
             Self::Cut => "cut",
@@ -132,6 +136,9 @@ impl fmt::Display for Fault {
                 write!(f, "its LSN ends in {computed:#010x}, the copy at its end is {stored:#010x}")
             }
             What::PageNumber => write!(f, "it says that it is page {stored}, not {computed}"),
+            What::SpaceId => {
+                write!(f, "it says that it is of tablespace {stored}, not {computed}")
+            }
             What::Length => {
                 write!(f, "it says that it holds {stored} bytes, and can hold {computed}")
             }

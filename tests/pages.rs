@@ -80,6 +80,7 @@ fn a_fault_names_both_sums() {
     pages::put32(&mut page, 4, PAGE);
     pages::put32(&mut page, 0, 0);
     pages::put16(&mut page, 24, 17855);
+    pages::put32(&mut page, 34, 7);
     pages::seal_full_crc32(&mut page);
     let layout = Layout::of(&pages::page0(7, 9, 0x13), Role::Own).unwrap();
     let stored = u32::from_be_bytes(page[4092..].try_into().unwrap());
@@ -99,6 +100,22 @@ fn a_page_in_the_wrong_place_is_bad_though_its_sum_is_right() {
         let Verdict::Bad(fault) = verdict else { panic!("{}: {verdict:?}", sample.name) };
         assert_eq!(fault.what, What::PageNumber, "{}", sample.name);
         assert_eq!((fault.stored, fault.computed), (PAGE, PAGE + 1), "{}", sample.name);
+    }
+}
+
+#[test]
+fn a_page_of_another_tablespace_is_bad_though_its_sum_is_right() {
+    for sample in pages::all() {
+        // They encrypt or compress the number, too.
+        if ["full_crc32-encrypted", "full_crc32-packed"].iter().any(|n| sample.name.starts_with(n))
+        {
+            continue;
+        }
+        let flags = u32::from_be_bytes(sample.page0[54..58].try_into().unwrap());
+        let layout = Layout::of(&pages::page0(8, 9, flags), Role::Own).unwrap();
+        let verdict = layout.check(PAGE.into(), &sample.page);
+        let Verdict::Bad(fault) = verdict else { panic!("{}: {verdict:?}", sample.name) };
+        assert_eq!((fault.what, fault.stored, fault.computed), (What::SpaceId, 7, 8));
     }
 }
 
@@ -219,11 +236,12 @@ type Damage = fn(&mut [u8]);
 fn a_damaged_page_0_is_one_bad_page() {
     for (size, flags, seal, family) in SHAPES {
         let file = pages::tablespace(size, 9, 7, flags, seal);
-        let damages: [Damage; 6] = [
+        let damages: [Damage; 7] = [
             |page0| page0[57] ^= 1,
             |page0| page0[57] ^= 0x10,
             |page0| page0[56] ^= 1,
             |page0| page0[40] ^= 1,
+            |page0| page0[35] ^= 1,
             |page0| page0[7] ^= 1,
             |page0| page0.copy_from_slice(&pages::noise(page0.len(), 5)),
         ];
@@ -245,7 +263,7 @@ fn a_file_without_a_first_page_shows_its_layout_later() {
             let mut file = vec![0; zeros * size];
             let mut page = pages::noise(size, 3);
             pages::put32(&mut page, 0, 0);
-            page[24..34].fill(0);
+            page[24..38].fill(0);
             pages::put32(&mut page, 4, u32::try_from(zeros).unwrap());
             seal(&mut page);
             file.extend(page);

@@ -22,6 +22,8 @@ use crate::pages::Tally;
 /// [`Event::FileChecked`](crate::Event::FileChecked). A file that cannot be read is a warning, and
 /// the job fails at its end, so that one pass shows all there is.
 ///
+/// Pages that the tablespace has set free are checked like any other, which `innochecksum` does not.
+///
 /// # Servers
 /// A server that runs changes pages while they are read. As long as the job runs, it holds shared
 /// locks on the system tablespace and on each file it reads: a server that runs is noticed by its

@@ -194,10 +194,10 @@ fn legacy(shift: u32, size: usize) -> Vec<Sample> {
     put32(&mut encrypted, 30, sum);
     let end = size - 8;
     vec![
-        sample("crc32", crc32, vec![(26, 38)], false),
-        sample("innodb", innodb, vec![(26, 38)], false),
-        sample("none", none, vec![(8, 20), (24, end)], true),
-        sample("crc32-encrypted", encrypted, vec![(0, 4), (26, 30), (34, 38), (end, size)], false),
+        sample("crc32", crc32, vec![(26, 34)], false),
+        sample("innodb", innodb, vec![(26, 34)], false),
+        sample("none", none, vec![(8, 20), (24, 34), (38, end)], true),
+        sample("crc32-encrypted", encrypted, vec![(0, 4), (26, 30), (end, size)], false),
     ]
 }
 
@@ -226,7 +226,7 @@ fn compressed_by_mysql(shift: u32, size: usize) -> Vec<Sample> {
                 name: format!("mysql-{name}-{size}"),
                 page0: page0(7, 9, flags),
                 page,
-                free: vec![(26, 27), (34, 38), (end, size)],
+                free: vec![(end, size)],
                 is_unsummed: false,
             }
         })
@@ -261,7 +261,7 @@ fn zip(shift: u32, size: usize) -> Vec<Sample> {
     vec![
         sample("zip-crc32", crc32, free(), false),
         sample("zip-adler32", adler, free(), false),
-        sample("zip-none", none, vec![(8, size)], true),
+        sample("zip-none", none, vec![(8, 34), (38, size)], true),
         sample("zip-encrypted", encrypted, vec![(0, 4), (16, 24), (26, 30)], false),
     ]
 }
@@ -277,6 +277,7 @@ pub(crate) fn tablespace(
     let mut all = Vec::new();
     for number in 0..pages {
         let mut page = blank(size, number);
+        put32(&mut page, 34, space);
         if number == 0 {
             page[..64].copy_from_slice(&page0(space, pages, flags));
         }

@@ -1,8 +1,8 @@
 //! A tablespace's bytes as they come, in any slices.
 
-use super::is_zero;
 use super::layout::{Layout, MAX_PAGE};
 use super::names::Role;
+use super::{is_lsn_alone, is_zero};
 use crate::pages::{BadPage, Fault, FileCheck, Reason, Tally, Verdict, What};
 
 /// Bytes that are looked at, at most, to find out how a file is laid out that does not say so.
@@ -143,7 +143,7 @@ impl TablespaceChecker {
 
     /// Finds the layout of what is held, if it is more than zeros.
     fn decide(&mut self, bad: &mut dyn FnMut(&BadPage)) {
-        if is_zero(&self.held) {
+        if self.is_empty() {
             if self.held.len() == WINDOW {
                 self.held.clear();
                 self.offset += WINDOW as u64;
@@ -156,6 +156,13 @@ impl TablespaceChecker {
             claimed => self.guess(claimed.as_ref()).or(claimed),
         };
         self.begin(layout.map_or(State::Unknown, State::Known), bad);
+    }
+
+    /// Whether what is held shows nothing: zeros, or an LSN in the first page of a later file of
+    /// the system tablespace.
+    fn is_empty(&self) -> bool {
+        let has_lsn = self.role == Role::System && self.offset == 0;
+        is_zero(&self.held) || (has_lsn && is_lsn_alone(&self.held))
     }
 
     /// The layout that page 0 claims, or that the first file of the tablespace has.

@@ -29,6 +29,8 @@ pub struct Layout {
     /// until a good page tells.
     pub(super) first_page: Option<u32>,
     pub(super) role: Role,
+    /// The tablespace's number, where page 0 told it.
+    pub(super) space: Option<u32>,
     /// MySQL keeps the key's envelope in page 0.
     pub(super) has_mysql_key: bool,
     /// Numbers of the pages of the doublewrite buffer.
@@ -68,6 +70,7 @@ impl Layout {
         let mut layout = Self::plain(family, page_size, role);
         layout.first_page = Some(0);
         layout.pages = Some(be32(page0, 46));
+        layout.space = Some(space);
         let page0 = page0.get(..page_size).unwrap_or(page0);
         layout.has_mysql_key = family != Family::FullCrc32
             && (flags & (1 << 13) != 0 || page0.windows(3).any(is_key_magic));
@@ -92,6 +95,7 @@ impl Layout {
             page_size,
             first_page: (role == Role::Own).then_some(0),
             role,
+            space: (role == Role::System).then_some(0),
             has_mysql_key: false,
             doublewrite,
             pages: None,

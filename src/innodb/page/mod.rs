@@ -13,6 +13,7 @@
 //! | 4..8 | the page's number: its place in the tablespace |
 //! | 16..24 | the LSN of its last change |
 //! | 24..26 | its type |
+//! | 34..38 | the tablespace's number, unless `full_crc32` encrypts or compresses the page |
 //!
 //! | page | valid if |
 //! |---|---|
@@ -63,4 +64,11 @@ fn is_zero(bytes: &[u8]) -> bool {
     let (blocks, rest) = bytes.as_chunks::<64>();
     blocks.iter().all(|block| block.iter().fold(0, |any, byte| any | byte) == 0)
         && rest.iter().all(|byte| *byte == 0)
+}
+
+/// Whether there is nothing but zeros and an LSN: MySQL before 5.7 writes that of a shutdown to
+/// bytes 26 to 33 of the first page of each file of the system tablespace, also where that page was
+/// never written otherwise.
+fn is_lsn_alone(page: &[u8]) -> bool {
+    [page.get(..26), page.get(34..)].map(Option::unwrap_or_default).into_iter().all(is_zero)
 }

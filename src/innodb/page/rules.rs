@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::names::Role;
 use super::sums::{adler32, crc32c, fold};
-use super::{be16, be32, is_zero, unpack};
+use super::{be16, be32, is_lsn_alone, is_zero, unpack};
 use crate::pages::{Family, Fault, Reason, Verdict, What};
 
 /// What servers write in place of a sum when they are told to write none.
@@ -30,14 +30,15 @@ pub(super) fn check(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
     if page.len() != layout.page_size {
         return Verdict::Bad(fault(What::Cut, len32(page), size32(layout)));
     }
-    if is_zero(page) || (index == 0 && is_lsn_alone(layout, page)) {
+    let may_have_lsn = layout.role == Role::System && index == 0;
+    if is_zero(page) || (may_have_lsn && is_lsn_alone(page)) {
         return Verdict::Zero;
     }
     let number = layout.first_page.map(|first| u64::from(first) + index);
     let in_doublewrite = number
         .and_then(|number| u32::try_from(number).ok())
         .is_some_and(|number| layout.is_doublewrite(number));
-    match in_its_place(page, number, judge(layout, index, page)) {
+    match judge(layout, index, page).and_placed(layout, number, page) {
         Verdict::Good => Verdict::Good,
         _ if in_doublewrite => Verdict::Unchecked(Reason::Doublewrite),
         other => other,
@@ -52,23 +53,33 @@ fn judge(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
     }
 }
 
-/// The verdict on a page that may be right, and the page of another place.
-fn in_its_place(page: &[u8], number: Option<u64>, verdict: Verdict) -> Verdict {
-    let stored = be32(page, 4);
-    match (verdict, number) {
-        (Verdict::Good | Verdict::Unchecked(_), Some(number)) if u64::from(stored) != number => {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            Verdict::Bad(fault(What::PageNumber, stored, number))
+impl Verdict {
+    /// The verdict on a page that may be right otherwise, and that of another place.
+    fn and_placed(self, layout: &Layout, number: Option<u64>, page: &[u8]) -> Self {
+        if matches!(self, Self::Bad(_)) {
+            return self;
         }
-        (verdict, _) => verdict,
+        let stored = be32(page, 4);
+        if let Some(number) = number.filter(|number| *number != u64::from(stored)) {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            return Self::Bad(fault(What::PageNumber, stored, number));
+        }
+        let space = be32(page, 34);
+        // Page 0 has it twice.
+        let known = if number == Some(0) { Some(be32(page, 38)) } else { layout.space };
+        match known {
+            Some(known) if known != space && shows_space(layout, page) => {
+                Self::Bad(fault(What::SpaceId, space, known))
+            }
+            _ => self,
+        }
     }
 }
 
-/// MySQL before 5.7 writes the LSN of a shutdown to bytes 26 to 33 of the first page of each file
-/// of the system tablespace, also where that page was never written otherwise.
-fn is_lsn_alone(layout: &Layout, page: &[u8]) -> bool {
-    let rest = [page.get(..26), page.get(34..)].map(Option::unwrap_or_default);
-    layout.role == Role::System && rest.into_iter().all(is_zero)
+/// Whether a page has its tablespace's number in bytes 34 to 37: `full_crc32` encrypts and
+/// compresses them.
+fn shows_space(layout: &Layout, page: &[u8]) -> bool {
+    layout.family != Family::FullCrc32 || (be32(page, 0) == 0 && be16(page, 24) & 0x8000 == 0)
 }
 
 fn full_crc32(page: &[u8]) -> Verdict {

@@ -2,7 +2,7 @@
 //!
 //! | bytes | of a page of type 14 |
 //! |---|---|
-//! | 26 | version |
+//! | 26 | version, 1 or 2: the server reads no other |
 //! | 27 | algorithm: 1 zlib, 2 LZ4 (one block without a frame) |
 //! | 28..30 | the page's own type |
 //! | 30..32 | bytes behind the header, unpacked |
@@ -17,12 +17,18 @@ use crate::pages::{Fault, What};
 /// Bytes of a page's header, which is never packed.
 const HEADER: usize = 38;
 
+/// Versions that a server unpacks.
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
+
 const ZLIB: u8 = 1;
 const LZ4: u8 = 2;
 
 /// Unpacks `page` into `plain`, which is as long.
 pub(super) fn unpack(page: &[u8], plain: &mut [u8]) -> Result<(), Fault> {
-    let algorithm = page.get(27).copied().unwrap_or(0);
+    let (version, algorithm) = match page.get(26..28) {
+        Some(&[version, algorithm]) => (version, algorithm),
+        _ => (0, 0),
+    };
     let unpacked = usize::from(be16(page, 30));
     let packed = usize::from(be16(page, 32));
     let room = page.len().saturating_sub(HEADER);
@@ -44,6 +50,7 @@ pub(super) fn unpack(page: &[u8], plain: &mut [u8]) -> Result<(), Fault> {
         control.fill(0);
     }
     let len = match algorithm {
+        _ if !VERSIONS.contains(&version) => None,
         ZLIB => inflate(data, body),
         LZ4 => lz4_flex::block::decompress_into(data, body).ok(),
         _ => None,
