@@ -100,6 +100,8 @@ pub mod stream;
 mod sys;
 
 pub use backup::Backup;
+#[cfg(feature = "server")]
+pub use backup::{ServerBackup, ServerReport};
 pub use cancel::CancelToken;
 pub use check::{Check, CheckReport};
 pub use create::{ChangedFiles, Create, CreateReport};

@@ -113,6 +113,15 @@ pub const OUTER_LAYERS: usize = 4;
 /// write in six.
 pub const MANIFEST_LINE: usize = 64 << 10;
 
+/// Most bytes in each spool of a hot backup, unless asked otherwise: 1 TiB, which is to say that
+/// the free space of the spool's directory is the limit.
+#[cfg(feature = "server")]
+pub const MAX_SPOOL: u64 = 1 << 40;
+
+/// How long a hot backup waits for a lock, unless asked otherwise. Others queue behind it.
+#[cfg(feature = "server")]
+pub const LOCK_WAIT: std::time::Duration = std::time::Duration::from_mins(1);
+
 /// Checks a number of threads.
 pub(crate) fn check_parallel(threads: usize) -> crate::error::Result<()> {
     check_range("parallel", threads, &PARALLEL_RANGE)

@@ -6,7 +6,12 @@
 //! is, after a crash the real server recovers from the redo log in it.
 
 mod datadir;
+#[cfg(feature = "server")]
+mod hot;
 mod lock;
+
+#[cfg(feature = "server")]
+pub use hot::{ServerBackup, ServerReport};
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
@@ -56,6 +61,12 @@ impl Backup {
             aria_log_dir: None,
             options: StreamOptions::default(),
         }
+    }
+
+    /// Backs up a running server.
+    #[cfg(feature = "server")]
+    pub fn of_server(connect: crate::server::Connect) -> ServerBackup {
+        ServerBackup::new(connect)
     }
 
     /// Where the system tablespace is, if not in the data directory: `innodb_data_home_dir`.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -12,7 +13,8 @@ use crate::coding::{DecodeArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::{ListArgs, VerifyArgs};
-use crate::jobs::{ColdBackup, CreateFiles, ExtractWhole};
+use crate::jobs::{ColdBackup, CreateFiles, ExtractWhole, HotBackup};
+use crate::server_args::{ServerArgs, absolute, command_line};
 use crate::stdio::{Input, Output};
 use crate::ui::{Members, ProgressMode, Reporter, Totals};
 use crate::voice::Voice;
@@ -37,7 +39,7 @@ const AFTER: &str = "Under the names innobackupex, xtrabackup, mariabackup, mari
 enum Command {
     Create(CreateArgs),
     Extract(ExtractArgs),
-    Backup(BackupArgs),
+    Backup(Box<BackupArgs>),
     List(ListArgs),
     Verify(VerifyArgs),
     Check(CheckArgs),
@@ -120,15 +122,35 @@ struct ExtractArgs {
     patterns: Vec<String>,
 }
 
-/// Stream the data directory of a stopped server to standard output
+/// Stream the data of a running MariaDB server, or of a stopped one, to standard output
 #[derive(Debug, clap::Args)]
 struct BackupArgs {
     /// The server is stopped: copy its files
     #[arg(long)]
     offline: bool,
-    /// The server's data directory
+    /// The server's data directory. Of a running server it need not be given
+    #[arg(long, value_name = "DIR", required_if_eq("offline", "true"))]
+    datadir: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Spool what does not fit into memory here
     #[arg(long, value_name = "DIR")]
-    datadir: PathBuf,
+    tmpdir: Option<PathBuf>,
+    /// Spool so much at most, twice: redo, and what is read under locks
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_spool: Option<u64>,
+    /// Read so much of the data files a second at most, with a suffix: 50M
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    throttle: Option<u64>,
+    /// Wait so many seconds for a lock, while others queue behind
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    lock_wait_timeout: Option<u64>,
+    /// Keep what makes the restored server a replica of this one's primaries
+    #[arg(long)]
+    slave_info: bool,
+    /// Keep the server's place in its Galera cluster
+    #[arg(long)]
+    galera_info: bool,
     /// Where the system tablespace is, if elsewhere
     #[arg(long, value_name = "DIR")]
     innodb_data_home_dir: Option<PathBuf>,
@@ -227,7 +249,7 @@ pub(crate) fn run(words: &[OsString]) -> Status {
     match cli.command {
         Command::Create(args) => create(args),
         Command::Extract(args) => extract(args),
-        Command::Backup(args) => backup(args),
+        Command::Backup(args) => backup(*args),
         Command::List(args) => {
             from_input(args.input.as_deref(), &Talk::default(), |input, reporter| {
                 args.run(input, signals::token()?, reporter)
@@ -286,11 +308,7 @@ fn create(args: CreateArgs) -> Status {
 
 fn backup(args: BackupArgs) -> Status {
     if !args.offline {
-        return explain(&Cli::command().error(
-            Mistake::MissingRequiredArgument,
-            "backing up a running server is not in this version; \
-             stop it, and say --offline to copy its files",
-        ));
+        return hot_backup(&args);
     }
     let storing = match args.store.storing() {
         Ok(storing) => storing,
@@ -299,7 +317,7 @@ fn backup(args: BackupArgs) -> Status {
     let job = ColdBackup {
         format: args.stream.into(),
         storing,
-        datadir: args.datadir,
+        datadir: args.datadir.unwrap_or_default(),
         data_home: args.innodb_data_home_dir,
         system_files: Vec::new(),
         log_dir: args.innodb_log_group_home_dir,
@@ -309,6 +327,24 @@ fn backup(args: BackupArgs) -> Status {
         manifest: !args.no_manifest,
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
+        job.run(output, signals::token()?, reporter)
+    })
+}
+
+fn hot_backup(args: &BackupArgs) -> Status {
+    to_output(args.output.as_deref(), &args.talk, |output, reporter| {
+        let job = HotBackup {
+            connect: args.server.connect()?,
+            datadir: args.datadir.clone(),
+            tmpdir: args.tmpdir.as_deref().map(absolute).transpose()?,
+            max_spool: args.max_spool,
+            throttle: args.throttle,
+            lock_wait: args.lock_wait_timeout.map(Duration::from_secs),
+            slave_info: args.slave_info,
+            galera_info: args.galera_info,
+            parallel: args.parallel,
+            tool: ("xbkit".to_owned(), command_line(std::env::args_os().skip(1))),
+        };
         job.run(output, signals::token()?, reporter)
     })
 }
@@ -402,6 +438,20 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
 
 fn chunk_size(text: &str) -> Result<usize, String> {
     within(text, &limits::CHUNK_SIZE_RANGE, "bytes")
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    parse_number(text)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "not a number, or not one of the suffixes K, M, G, T".to_owned())
+}
+
+/// Other programs take a bare number for multiples of a megabyte, of which there are two kinds.
+fn rate(text: &str) -> Result<u64, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("say K, M or G behind the number".to_owned());
+    }
+    bytes(text)
 }
 
 pub(crate) fn within(

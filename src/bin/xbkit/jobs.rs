@@ -2,10 +2,11 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use xbkit::{
-    Backup, CancelToken, ChangedFiles, Create, CreateReport, Dialect, Extract, ExtractReport,
-    Format, Result,
+    Backup, CancelToken, ChangedFiles, Connect, Create, CreateReport, Dialect, Extract,
+    ExtractReport, Format, Result, ServerBackup,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -134,6 +135,59 @@ impl ColdBackup {
             .of_backup(job)
             .run_fd(output.as_fd(), reporter)
             .map(|report| totals_of_create(&report))
+    }
+}
+
+/// `xbkit backup`, and the backup programs, on a running server.
+#[derive(Debug)]
+pub(crate) struct HotBackup {
+    pub(crate) connect: Connect,
+    pub(crate) datadir: Option<PathBuf>,
+    pub(crate) tmpdir: Option<PathBuf>,
+    pub(crate) max_spool: Option<u64>,
+    pub(crate) throttle: Option<u64>,
+    pub(crate) lock_wait: Option<Duration>,
+    pub(crate) slave_info: bool,
+    pub(crate) galera_info: bool,
+    pub(crate) parallel: Option<usize>,
+    /// The program's name, and its command line without secrets.
+    pub(crate) tool: (String, String),
+}
+
+impl HotBackup {
+    pub(crate) fn run(
+        self,
+        output: &Output,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let job = self.job(token);
+        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report.created))
+    }
+
+    fn job(self, token: CancelToken) -> ServerBackup {
+        let mut job = Backup::of_server(self.connect)
+            .cancel(token)
+            .slave_info(self.slave_info)
+            .galera_info(self.galera_info)
+            .tool(self.tool.0, self.tool.1)
+            .tmpdir(self.tmpdir.unwrap_or_else(std::env::temp_dir));
+        if let Some(threads) = self.parallel {
+            job = job.parallel(threads);
+        }
+        if let Some(dir) = self.datadir {
+            job = job.datadir(dir);
+        }
+        if let Some(bytes) = self.max_spool {
+            job = job.max_spool(bytes);
+        }
+        if let Some(rate) = self.throttle {
+            job = job.throttle(rate);
+        }
+        if let Some(time) = self.lock_wait {
+            job = job.lock_wait(time);
+        }
+        job
     }
 }
 

@@ -20,6 +20,7 @@ mod jobs;
 mod link;
 mod pages;
 mod secret;
+mod server_args;
 mod signals;
 mod stdio;
 mod ui;

@@ -24,6 +24,9 @@ use crate::voice::{Voice, say};
 
 pub(crate) use self::getopt::parse_number;
 pub(crate) use self::help::page;
+pub(crate) use self::optfile::DefaultsFile;
+pub(crate) use self::probe::SOCKETS;
+pub(crate) use self::settings::scrubbed;
 pub(crate) use self::stream::Named;
 
 /// A program that xbkit stands in for.

@@ -123,6 +123,27 @@ impl Places {
     }
 }
 
+/// What some groups of one option file say.
+#[derive(Debug, Default)]
+pub(crate) struct DefaultsFile(Vec<Entry>);
+
+impl DefaultsFile {
+    /// Reads a file, and what it includes.
+    pub(crate) fn read(path: &Path, groups: &[&str]) -> Result<Self> {
+        let places = Places { only: Some(path.to_owned()), ..Places::default() };
+        let files = places.read(&Surroundings::default())?;
+        let is_wanted = |entry: &Entry| groups.iter().any(|g| g.as_bytes() == entry.group);
+        Ok(Self(files.entries.into_iter().filter(is_wanted).collect()))
+    }
+
+    /// The last value that an option has.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let is_it = |entry: &&Entry| super::getopt::normal(&entry.name) == name;
+        let value = self.0.iter().rev().find(is_it)?.argument.clone()?;
+        String::from_utf8(value).ok()
+    }
+}
+
 impl Surroundings {
     /// What this process's environment says.
     pub(crate) fn of_process() -> Self {

@@ -20,7 +20,7 @@ use super::option::Id;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where servers listen if nobody says otherwise: Debian, others, MySQL's default, Red Hat.
-const SOCKETS: [&str; 4] = [
+pub(crate) const SOCKETS: [&str; 4] = [
     "/run/mysqld/mysqld.sock",
     "/var/run/mysqld/mysqld.sock",
     "/tmp/mysql.sock",

@@ -168,7 +168,7 @@ fn is_secret(name: &[u8]) -> bool {
 }
 
 /// The words of a command line, with stars for what may be a secret.
-fn scrubbed(words: &[OsString]) -> Vec<Vec<u8>> {
+pub(crate) fn scrubbed(words: &[OsString]) -> Vec<Vec<u8>> {
     let mut secret_next = false;
     words
         .iter()

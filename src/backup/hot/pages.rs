@@ -1,0 +1,285 @@
+//! Reading tablespaces that a server is writing to: page by page, again until each is whole.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::direct::DirectBuffer;
+use super::places::{SpaceFile, SpaceKind};
+use super::throttle::Throttle;
+use crate::create::feed::{Origin, Reading};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::member::MemberPath;
+use crate::innodb::page::{Layout, Role};
+use crate::pages::Verdict;
+use crate::sys::file;
+
+/// How often a page that is not whole is read again, and how long to wait before.
+const TRIES: u32 = 100;
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
+
+/// Largest page, in bytes.
+const MAX_PAGE: usize = 64 << 10;
+
+/// What a copied file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// The tablespace of this number.
+    Space(u32),
+    /// Nothing was written to it yet, so the redo log holds all of it.
+    Zero,
+    /// It is gone.
+    Gone,
+}
+
+/// What the readers of tablespaces share.
+#[derive(Debug)]
+pub(super) struct Tables {
+    /// The files that are in the stream, and their numbers.
+    copied: Mutex<HashMap<MemberPath, u32>>,
+    /// How `ibdata1` is laid out; its further files do not say.
+    system: Mutex<Option<Layout>>,
+    pub(super) throttle: Throttle,
+    /// Whether to read past the page cache, as the server does.
+    pub(super) direct: bool,
+    pub(super) counts: Counts,
+}
+
+/// What was met while reading.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Pages that had to be read again until they were whole.
+    pub(super) torn: AtomicU64,
+    /// Pages that nothing can tell whether they are whole without a key or a codec.
+    pub(super) unchecked: AtomicU64,
+}
+
+impl Tables {
+    pub(super) fn new(throttle: Throttle, direct: bool) -> Self {
+        let (copied, system) = (Mutex::default(), Mutex::default());
+        Self { copied, system, throttle, direct, counts: Counts::default() }
+    }
+
+    /// The files of tables that are in the stream.
+    pub(super) fn copied(&self) -> HashMap<MemberPath, u32> {
+        std::mem::take(&mut self.copied.lock())
+    }
+}
+
+/// A tablespace as the origin of a member.
+#[derive(Debug)]
+pub(super) struct Tablespace {
+    pub(super) file: SpaceFile,
+    pub(super) tables: Arc<Tables>,
+}
+
+impl Origin for Tablespace {
+    fn open(&self) -> Result<Option<Box<dyn Reading + '_>>> {
+        let opened = open(&self.file)?;
+        let kind = self.file.kind;
+        let (Some(file), begin) = opened else { return Ok(None) };
+        match begin {
+            Begin::Space(id) if kind == SpaceKind::Table => {
+                self.tables.copied.lock().insert(self.file.member.clone(), id);
+            }
+            Begin::Zero if kind == SpaceKind::Table => return Ok(None),
+            _ => {}
+        }
+        let reading = PageReading::new(file, &self.file, &self.tables)?;
+        Ok(Some(Box::new(reading)))
+    }
+}
+
+/// Opens a tablespace and looks at its begin.
+pub(super) fn open(of: &SpaceFile) -> Result<(Option<File>, Begin)> {
+    let error = |what: &'static str, error: io::Error| {
+        Error::io(ErrorKind::Source, what, error).at_path(&of.path)
+    };
+    let file = match file::open_read(&of.path) {
+        Ok(file) => file,
+        Err(gone) if gone.kind() == io::ErrorKind::NotFound && of.kind == SpaceKind::Table => {
+            return Ok((None, Begin::Gone));
+        }
+        Err(other) => return Err(error("opening the tablespace", other)),
+    };
+    let mut begin = [0; 1024];
+    let len = read_full(&file, &mut begin, 0).map_err(|e| error("reading the tablespace", e))?;
+    let begin = begin.get(..len).unwrap_or_default();
+    let id = begin.get(34..38).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
+    let begin = match id {
+        Some(id) if begin.iter().any(|byte| *byte != 0) => Begin::Space(id),
+        _ => Begin::Zero,
+    };
+    Ok((Some(file), begin))
+}
+
+/// A tablespace being read.
+pub(super) struct PageReading<'r> {
+    file: File,
+    /// The same file, opened for reads past the page cache.
+    direct: Option<(File, DirectBuffer)>,
+    of: &'r SpaceFile,
+    tables: &'r Tables,
+    size: u64,
+    layout: Option<Layout>,
+}
+
+impl<'r> PageReading<'r> {
+    pub(super) fn new(file: File, of: &'r SpaceFile, tables: &'r Tables) -> Result<Self> {
+        let facts = file::facts(&file).map_err(|error| {
+            Error::io(ErrorKind::Source, "looking at the tablespace", error).at_path(&of.path)
+        })?;
+        let direct =
+            if tables.direct { DirectBuffer::open(&file, facts.fingerprint.size) } else { None };
+        let size = facts.fingerprint.size;
+        let mut reading = Self { file, direct, of, tables, size, layout: None };
+        reading.layout = reading.find_layout()?;
+        Ok(reading)
+    }
+
+    /// Reads page 0 until it is whole.
+    fn find_layout(&self) -> Result<Option<Layout>> {
+        if self.of.kind == SpaceKind::SystemMore {
+            // ibdata1 is first in line, but another reader may still be at its begin.
+            for _ in 0..TRIES {
+                if let Some(system) = &*self.tables.system.lock() {
+                    return Ok(Some(system.continued()));
+                }
+                std::thread::sleep(PAUSES[1]);
+            }
+            return Ok(None);
+        }
+        let role = if self.of.kind == SpaceKind::System { Role::System } else { Role::Own };
+        let mut page0 = vec![0; MAX_PAGE];
+        for tried in 0..TRIES {
+            let len = self.read_file(&mut page0, 0)?;
+            let bytes = page0.get(..len).unwrap_or_default();
+            if let Some(layout) = Layout::of(bytes, role)
+                && let Some(page) = bytes.get(..layout.page_size())
+                && !matches!(layout.check(0, page), Verdict::Bad(_))
+            {
+                if role == Role::System {
+                    *self.tables.system.lock() = Some(layout.clone());
+                }
+                return Ok(Some(layout));
+            }
+            if bytes.iter().all(|byte| *byte == 0) {
+                return Ok(None); // of undo logs just made; there is nothing to check
+            }
+            pause(tried);
+        }
+        Err(self.corrupt(0, "its begin is no page 0, or one that does not match its checksum"))
+    }
+
+    fn read_file(&self, room: &mut [u8], offset: u64) -> Result<usize> {
+        read_full(&self.file, room, offset).map_err(|error| {
+            Error::io(ErrorKind::Source, "reading the tablespace", error)
+                .at_path(&self.of.path)
+                .at_file(offset)
+        })
+    }
+
+    /// Checks the pages in `bytes`, which begin at `offset`, and reads again those that are not whole.
+    fn check(&mut self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        let Some(mut layout) = self.layout.take() else { return Ok(()) };
+        let size = layout.page_size();
+        let first = offset / size as u64;
+        for (index, page) in (first..).zip(bytes.chunks_exact_mut(size)) {
+            match layout.check(index, page) {
+                Verdict::Good => layout.learn(index, page),
+                Verdict::Zero => {}
+                Verdict::Unchecked(_) => {
+                    self.tables.counts.unchecked.fetch_add(1, Ordering::Relaxed);
+                    self.read_alike(page, index * size as u64)?;
+                }
+                Verdict::Bad(_) => self.read_again(&layout, index, page)?,
+            }
+        }
+        self.layout = Some(layout);
+        Ok(())
+    }
+
+    /// Reads a page until it is whole.
+    fn read_again(&self, layout: &Layout, index: u64, page: &mut [u8]) -> Result<()> {
+        let offset = index * page.len() as u64;
+        let mut last = String::new();
+        for tried in 0..TRIES {
+            pause(tried);
+            if self.read_file(page, offset)? < page.len() {
+                return Ok(()); // the file was cut meanwhile: the redo log knows of it
+            }
+            let Verdict::Bad(fault) = layout.check(index, page) else {
+                self.tables.counts.torn.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            };
+            last = fault.to_string();
+        }
+        Err(self.corrupt(index * layout.page_size() as u64, &format!("page {index}: {last}")))
+    }
+
+    /// Reads a page that nobody can check until it is twice the same.
+    fn read_alike(&self, page: &mut [u8], offset: u64) -> Result<()> {
+        let mut again = vec![0; page.len()];
+        for tried in 0..TRIES {
+            let len = self.read_file(&mut again, offset)?;
+            if len < page.len() || again == *page {
+                return Ok(());
+            }
+            page.copy_from_slice(&again);
+            pause(tried);
+        }
+        Err(self.corrupt(offset, "a page that cannot be checked changes with each reading"))
+    }
+
+    fn corrupt(&self, offset: u64, what: &str) -> Error {
+        let message = format!("{what}, also after reading it {TRIES} times");
+        Error::new(ErrorKind::PageCorrupt, message)
+            .at_path(&self.of.path)
+            .at_file(offset)
+            .hint("the table may be damaged: ask the server by CHECK TABLE, or innochecksum")
+    }
+}
+
+impl Reading for PageReading<'_> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&mut self, room: &mut [u8], offset: u64) -> Result<usize> {
+        self.tables.throttle.take(room.len() as u64);
+        let direct = match &mut self.direct {
+            Some(direct) => direct.1.read(&direct.0, room, offset),
+            None => None,
+        };
+        let len = match direct {
+            Some(len) => len,
+            None => self.read_file(room, offset)?,
+        };
+        self.check(room.get_mut(..len).unwrap_or_default(), offset)?;
+        Ok(len)
+    }
+}
+
+fn pause(tried: u32) {
+    std::thread::sleep(if tried == 0 { PAUSES[0] } else { PAUSES[1] });
+}
+
+/// Reads until the room is full or the file ends.
+pub(super) fn read_full(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
+        match file.read_at(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
