@@ -625,6 +625,11 @@ typedef int32_t (*xbk_read_fn)(void *user, void *buf, size_t len, size_t *got);
 #define XBK_E_LOCK_WAIT -83
 
 /**
+ * The server did not recover a backup.
+ */
+#define XBK_E_RECOVERY -84
+
+/**
  * A page of a tablespace does not match its checksum, however often it is read.
  */
 #define XBK_E_PAGE_CORRUPT -100

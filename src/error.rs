@@ -67,6 +67,8 @@ pub enum ErrorKind {
     Query,
     /// The server did not grant a lock in time.
     LockWait,
+    /// The server did not recover a backup.
+    Recovery,
     /// A page of a tablespace does not match its checksum, however often it is read.
     PageCorrupt,
     /// The server wrote over redo that was not copied yet.
@@ -105,6 +107,7 @@ impl ErrorKind {
         Self::Auth,
         Self::Query,
         Self::LockWait,
+        Self::Recovery,
         Self::PageCorrupt,
         Self::RedoOverrun,
         Self::RedoFormat,
@@ -141,6 +144,7 @@ impl ErrorKind {
             Self::Auth => -81,
             Self::Query => -82,
             Self::LockWait => -83,
+            Self::Recovery => -84,
             Self::PageCorrupt => -100,
             Self::RedoOverrun => -101,
             Self::RedoFormat => -102,

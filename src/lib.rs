@@ -95,6 +95,10 @@ pub mod options;
 pub mod pages;
 mod pipeline;
 #[cfg(feature = "server")]
+pub mod prepare;
+#[cfg(feature = "server")]
+pub mod restore;
+#[cfg(feature = "server")]
 pub mod server;
 pub mod stream;
 mod sys;
@@ -115,6 +119,10 @@ pub use inspect::{List, StreamReport, Verify};
 pub use io::coded::{DecodeReader, EncodeWriter};
 pub use io::sink::FdWriter;
 pub use io::source::FdReader;
+#[cfg(feature = "server")]
+pub use prepare::{Prepare, PrepareReport};
+#[cfg(feature = "server")]
+pub use restore::{PutBack, Restore, RestoreReport};
 #[cfg(feature = "server")]
 pub use server::{Connect, Position, Secret, StageTimes};
 pub use stream::reader::StreamReader;

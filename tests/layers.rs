@@ -30,6 +30,8 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("create", 4, None),
     ("backup", 4, None),
     ("extract", 4, None),
+    ("prepare", 4, None),
+    ("restore", 4, None),
     ("inspect", 4, None),
     ("check", 4, None),
     ("lib", 5, None),

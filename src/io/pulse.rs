@@ -194,6 +194,11 @@ impl<'a> Pulse<'a> {
         self.send(&Event::Log { level: Level::Warning, message })
     }
 
+    #[cfg(feature = "server")]
+    pub(crate) fn log(&self, level: Level, message: &str) -> Result<()> {
+        self.send(&Event::Log { level, message })
+    }
+
     fn send(&self, event: &Event<'_>) -> Result<()> {
         // An observer that calls back into its own job finds it busy; it cannot, as the job
         // borrows everything it could call with.

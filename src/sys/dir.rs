@@ -120,6 +120,74 @@ impl Dir {
         open_at(at, &c_string(name)?, flags | libc::O_NOFOLLOW, mode)
     }
 
+    /// Reads a file beneath this directory, of at most `limit` bytes.
+    #[cfg(feature = "server")]
+    pub(crate) fn read_small(&self, path: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.read_begin(path, limit + 1)?;
+        if bytes.len() > limit {
+            let message = format!("longer than {limit} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads the first `limit` bytes of a file beneath this directory, or all it has.
+    #[cfg(feature = "server")]
+    pub(crate) fn read_begin(&self, path: &[u8], limit: usize) -> io::Result<Vec<u8>> {
+        use std::io::Read;
+        let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let file = File::from(self.open_beneath(path, flags, 0)?);
+        let mut bytes = Vec::new();
+        file.take(limit as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens a file beneath this directory for reading.
+    #[cfg(feature = "server")]
+    pub(crate) fn open_read(&self, path: &[u8]) -> io::Result<File> {
+        self.open_beneath(path, libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK, 0)
+            .map(File::from)
+    }
+
+    /// Gives a file or directory beneath this one an owner, where one is given, and a mode.
+    #[cfg(feature = "server")]
+    pub(crate) fn give(&self, path: &[u8], owner: Option<Owner>, mode: u32) -> io::Result<()> {
+        self.with_parent(path, |at, name| {
+            if let Some(owner) = owner {
+                // SAFETY: `name` is NUL-terminated and lives through the call.
+                cvt(unsafe {
+                    libc::fchownat(
+                        at,
+                        name.as_ptr(),
+                        owner.user,
+                        owner.group,
+                        libc::AT_SYMLINK_NOFOLLOW,
+                    )
+                })?;
+            }
+            // SAFETY: as above. The caller looked: it is no symlink, and nobody else writes here.
+            cvt(unsafe { libc::fchmodat(at, name.as_ptr(), mode, 0) }).map(drop)
+        })
+    }
+
+    /// Gives the directory itself an owner, where one is given, and a mode.
+    #[cfg(feature = "server")]
+    pub(crate) fn give_self(&self, owner: Option<Owner>, mode: u32) -> io::Result<()> {
+        if let Some(owner) = owner {
+            // SAFETY: no pointers are passed.
+            cvt(unsafe { libc::fchown(self.0.as_raw_fd(), owner.user, owner.group) })?;
+        }
+        // SAFETY: no pointers are passed.
+        cvt(unsafe { libc::fchmod(self.0.as_raw_fd(), mode) }).map(drop)
+    }
+
+    /// Who owns the directory.
+    #[cfg(feature = "server")]
+    pub(crate) fn owner(&self) -> io::Result<Owner> {
+        let stat = file::stat(self.0.as_fd())?;
+        Ok(Owner { user: stat.st_uid, group: stat.st_gid })
+    }
+
     /// Makes one directory beneath this one.
     pub(crate) fn make_dir(&self, path: &[u8], mode: u32) -> io::Result<()> {
         self.with_parent(path, |at, name| {
@@ -272,6 +340,38 @@ impl Dir {
     }
 }
 
+/// A user and a group, by number.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+#[cfg(feature = "server")]
+impl Owner {
+    /// The user of this name and their own group; `None` if there is none.
+    pub(crate) fn of_user(name: &str) -> Option<Self> {
+        let name = CString::new(name).ok()?;
+        let mut buffer = vec![0; 16 << 10];
+        // SAFETY: an all-zero `passwd` is a valid value of a plain C struct.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        // SAFETY: all pointers are valid for the time of the call, and the buffer has its length.
+        let result = unsafe {
+            libc::getpwnam_r(
+                name.as_ptr(),
+                &raw mut entry,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+                &raw mut found,
+            )
+        };
+        (result == 0 && !found.is_null())
+            .then_some(Self { user: entry.pw_uid, group: entry.pw_gid })
+    }
+}
+
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -313,6 +413,28 @@ fn exists_at(at: RawFd, name: &std::ffi::CStr) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Makes a new directory in `beneath` that only this user may enter, and gives its path.
+#[cfg(feature = "server")]
+pub(crate) fn make_unique(beneath: &Path, prefix: &str) -> io::Result<std::path::PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut number = std::process::id();
+    loop {
+        let path = beneath.join(format!("{prefix}{number:x}"));
+        match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number = number.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+            }
+            result => return result.map(|()| path),
+        }
+    }
+}
+
+/// Removes a directory that this process made, and what programs left in it.
+#[cfg(feature = "server")]
+pub(crate) fn remove_flat(path: &Path) {
+    let _ = std::fs::remove_dir_all(path);
 }
 
 /// Makes a directory the user named, and its parents.

@@ -207,6 +207,17 @@ pub(crate) fn nameless(dir: &Path) -> io::Result<File> {
     }
 }
 
+/// Makes a log for a program to write to, or empties one; never through a symlink.
+#[cfg(feature = "server")]
+pub(crate) fn create_log(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.create(true).append(true).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path)?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
 /// Bytes that an unprivileged user may still write to the file system behind `fd`.
 #[cfg(feature = "server")]
 pub(crate) fn free_space(fd: BorrowedFd<'_>) -> io::Result<u64> {

@@ -7,6 +7,8 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "this is the one place that may call them")]
 
+#[cfg(feature = "server")]
+pub(crate) mod child;
 pub(crate) mod dir;
 pub(crate) mod event_fd;
 pub(crate) mod fd;

@@ -72,6 +72,8 @@ pub const XBK_E_AUTH: xbk_status = -81;
 pub const XBK_E_QUERY: xbk_status = -82;
 /// The server did not grant a lock in time.
 pub const XBK_E_LOCK_WAIT: xbk_status = -83;
+/// The server did not recover a backup.
+pub const XBK_E_RECOVERY: xbk_status = -84;
 /// A page of a tablespace does not match its checksum, however often it is read.
 pub const XBK_E_PAGE_CORRUPT: xbk_status = -100;
 /// The server wrote over redo that was not copied yet.
@@ -112,6 +114,7 @@ const NAMES: &[(xbk_status, &CStr)] = &[
     (XBK_E_AUTH, c"XBK_E_AUTH"),
     (XBK_E_QUERY, c"XBK_E_QUERY"),
     (XBK_E_LOCK_WAIT, c"XBK_E_LOCK_WAIT"),
+    (XBK_E_RECOVERY, c"XBK_E_RECOVERY"),
     (XBK_E_PAGE_CORRUPT, c"XBK_E_PAGE_CORRUPT"),
     (XBK_E_REDO_OVERRUN, c"XBK_E_REDO_OVERRUN"),
     (XBK_E_REDO_FORMAT, c"XBK_E_REDO_FORMAT"),

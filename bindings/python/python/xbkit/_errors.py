@@ -136,6 +136,10 @@ class LockWaitError(XbkitError):
     """The server did not grant a lock in time."""
 
 
+class RecoveryError(XbkitError):
+    """The server did not recover a backup."""
+
+
 class PageCorruptError(XbkitError):
     """A page of a tablespace does not match its checksum, however often it is read."""
 
@@ -176,6 +180,7 @@ _BY_CODE: dict[int, type[XbkitError]] = {
     -81: AuthError,
     -82: QueryError,
     -83: LockWaitError,
+    -84: RecoveryError,
     -100: PageCorruptError,
     -101: RedoOverrunError,
     -102: RedoFormatError,

@@ -1,0 +1,270 @@
+//! The real server, run privately on a copy, until it has recovered it and shut down.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::pulse::{Beat, Pulse};
+use crate::sys::child::{Program, is_root, output_of};
+use crate::sys::{dir, file};
+
+/// Where servers are, if `PATH` does not lead to one.
+const USUAL: [&str; 8] = [
+    "mariadbd",
+    "/usr/sbin/mariadbd",
+    "/usr/libexec/mariadbd",
+    "/usr/local/mysql/bin/mariadbd",
+    "/opt/mariadb/bin/mariadbd",
+    "mysqld",
+    "/usr/sbin/mysqld",
+    "/usr/libexec/mysqld",
+];
+
+const TICK: Duration = Duration::from_millis(50);
+/// How long `--version` may take.
+const VERSION_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a clean shutdown may take when the job was cancelled.
+const END_PATIENCE: Duration = Duration::from_mins(2);
+/// As much of the server's log as is looked at.
+const MAX_LOG: usize = 64 << 20;
+
+/// A server's version: what must be alike for its files to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version(u32, u32);
+
+impl Version {
+    /// Reads `10.11.19-MariaDB-log`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(['.', '-']).map_while(|part| part.parse().ok());
+        Some(Self(numbers.next()?, numbers.next()?))
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// Finds a MariaDB server of this version: the named one, or the first of the usual ones.
+pub(super) fn find(named: Option<&Path>, wanted: Version) -> Result<OsString> {
+    let usual = USUAL.map(Path::new);
+    let candidates: Vec<&Path> = named.map_or_else(|| usual.to_vec(), |path| vec![path]);
+    let mut seen = Vec::new();
+    for program in candidates {
+        let Ok(text) =
+            output_of(program.as_os_str(), &["--no-defaults", "--version"], VERSION_PATIENCE)
+        else {
+            continue;
+        };
+        let version = text.split("Ver ").nth(1).filter(|_| text.contains("MariaDB"));
+        match version.and_then(Version::parse) {
+            Some(version) if version == wanted => return Ok(program.as_os_str().to_owned()),
+            Some(version) => seen.push(format!("{} is {version}", program.display())),
+            None => seen.push(format!("{} is no MariaDB server", program.display())),
+        }
+    }
+    let seen = if seen.is_empty() { "none was found".to_owned() } else { seen.join(", ") };
+    let message = format!(
+        "the backup is of MariaDB {wanted}, and only a server of that version may recover it: {seen}"
+    );
+    Err(Error::new(ErrorKind::NotFound, message)
+        .hint("install that server, or name its program by --server"))
+}
+
+/// What the server is run on, and how.
+pub(super) struct Recovery<'r> {
+    pub(super) program: &'r OsStr,
+    pub(super) datadir: &'r Path,
+    /// Options from the backup and the caller.
+    pub(super) options: &'r [String],
+    /// Where its log goes.
+    pub(super) log: PathBuf,
+    /// Where the backup's redo ends, by its own account.
+    pub(super) last_lsn: Option<u64>,
+    /// A private directory for its socket and temporary files.
+    pub(super) scratch: &'r Path,
+}
+
+/// What the server's log said.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Errors that leave the data as they should be.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Recovery<'_> {
+    /// Starts the server, waits until it has recovered, and has it shut down cleanly.
+    pub(super) fn run(&self, pulse: &Pulse<'_>) -> Result<Said> {
+        let log = self.create_log()?;
+        let mut server =
+            Program::start(self.program, &self.args(), self.datadir, &log).map_err(|error| {
+                Error::io(ErrorKind::Source, "starting the server", error)
+                    .at_path(Path::new(self.program))
+            })?;
+        let recovered = self.wait_ready(&mut server, pulse);
+        server.terminate();
+        let ended = wait_end(&mut server, recovered.as_ref().err().map(|_| END_PATIENCE));
+        recovered?;
+        let status = ended?;
+        let said = self.read_log();
+        let fatal = said.lines().find(|line| is_fatal(line));
+        if let Some(line) = fatal {
+            return Err(self.failed(format!("the server reports an error: {}", line.trim())));
+        }
+        if let (Some(end), Some(last)) = (end_of_log(&said), self.last_lsn)
+            && end < last
+        {
+            let message = format!(
+                "the server found redo up to LSN {end} only, and the backup has it to {last}"
+            );
+            return Err(self.failed(message));
+        }
+        if !status.is_some_and(|status| status.success()) {
+            return Err(self.failed("the server did not shut down cleanly".to_owned()));
+        }
+        let warnings = said.lines().filter(|line| line.contains("[ERROR]"));
+        Ok(Said { warnings: warnings.map(|line| line.trim().to_owned()).collect() })
+    }
+
+    fn create_log(&self) -> Result<File> {
+        file::create_log(&self.log).map_err(|error| {
+            Error::io(ErrorKind::Sink, "making the server's log", error).at_path(&self.log)
+        })
+    }
+
+    fn args(&self) -> Vec<OsString> {
+        let path = |option: &str, path: &Path| {
+            let mut arg = OsString::from(option);
+            arg.push(path);
+            arg
+        };
+        let mut args = vec![OsString::from("--no-defaults"), path("--datadir=", self.datadir)];
+        if is_root() {
+            args.push("--user=root".into());
+        }
+        args.extend(self.options.iter().map(OsString::from));
+        args.push(path("--socket=", &self.scratch.join("sock")));
+        args.push(path("--pid-file=", &self.scratch.join("pid")));
+        args.push(path("--tmpdir=", self.scratch));
+        // Nobody can log in but through a socket in a private directory, and nothing runs by itself.
+        let fixed = [
+            "--skip-networking",
+            "--skip-log-bin",
+            "--skip-slave-start",
+            "--skip-grant-tables",
+            "--loose-wsrep-on=OFF",
+            "--innodb-buffer-pool-dump-at-shutdown=OFF",
+            "--innodb-buffer-pool-load-at-startup=OFF",
+            "--innodb-fast-shutdown=1",
+        ];
+        args.extend(fixed.map(OsString::from));
+        args
+    }
+
+    fn wait_ready(&self, server: &mut Program, pulse: &Pulse<'_>) -> Result<()> {
+        loop {
+            let ended = server
+                .ended()
+                .map_err(|error| Error::io(ErrorKind::Source, "waiting for the server", error))?;
+            let said = self.read_log();
+            if said.contains("ready for connections") {
+                return Ok(());
+            }
+            if let Some(status) = ended {
+                let errors: Vec<&str> = said.lines().filter(|l| l.contains("[ERROR]")).collect();
+                let why = errors.first().map_or("its log says nothing", |line| line.trim());
+                return Err(self.failed(format!("the server ended with {status}: {why}")));
+            }
+            pulse.tick()?;
+            std::thread::sleep(TICK);
+        }
+    }
+
+    fn read_log(&self) -> String {
+        let bytes = file::read_small(&self.log, MAX_LOG).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn failed(&self, message: String) -> Error {
+        let log = crate::error::escape_path(&self.log);
+        Error::new(ErrorKind::Recovery, message).at_path(self.datadir).hint(format!(
+            "the server's whole log is {log}; the copy can be prepared again once the cause is gone"
+        ))
+    }
+}
+
+/// Where the server found the end of the redo log.
+fn end_of_log(said: &str) -> Option<u64> {
+    let line = said.lines().rfind(|line| line.contains("End of log at LSN="))?;
+    line.rsplit('=').next()?.trim().parse().ok()
+}
+
+/// Errors of the engines that recover: what they leave is not to be trusted.
+fn is_fatal(line: &str) -> bool {
+    line.contains("[ERROR]") && ["InnoDB", "Aria"].iter().any(|engine| line.contains(engine))
+}
+
+fn wait_end(
+    server: &mut Program,
+    patience: Option<Duration>,
+) -> Result<Option<std::process::ExitStatus>> {
+    let begin = Instant::now();
+    loop {
+        let ended = server
+            .ended()
+            .map_err(|error| Error::io(ErrorKind::Source, "waiting for the server", error))?;
+        if ended.is_some() || patience.is_some_and(|patience| begin.elapsed() > patience) {
+            return Ok(ended);
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+/// A private directory, removed when this is dropped. Its name is short: a socket's may have 107
+/// bytes.
+pub(super) struct Scratch(pub(super) PathBuf);
+
+impl Scratch {
+    pub(super) fn new(beneath: &Path) -> Result<Self> {
+        let path = dir::make_unique(beneath, "xbk").map_err(|error| {
+            Error::io(ErrorKind::Sink, "making a private directory in", error).at_path(beneath)
+        })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        dir::remove_flat(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_without_their_last_number() {
+        assert_eq!(Version::parse("10.11.19-MariaDB-log"), Some(Version(10, 11)));
+        assert_eq!(Version::parse("11.8.9-MariaDB for debian"), Some(Version(11, 8)));
+        assert_eq!(Version::parse("MariaDB"), None);
+    }
+
+    #[test]
+    fn the_end_of_the_log_is_read_from_what_the_server_said() {
+        let said = "x\n2026 0 [Note] InnoDB: End of log at LSN=16961036\ny\n";
+        assert_eq!(end_of_log(said), Some(16_961_036));
+        assert_eq!(end_of_log("nothing"), None);
+    }
+
+    #[test]
+    fn a_server_that_is_none_is_told() {
+        let error = find(Some(Path::new("/bin/true")), Version(10, 11)).unwrap_err();
+        assert!(error.to_string().contains("/bin/true is no MariaDB server"), "{error}");
+        let error = find(Some(Path::new("/nowhere")), Version(10, 11)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+}
