@@ -1,5 +1,6 @@
 //! Streaming files: read in parallel, written as one stream from the calling thread.
 
+mod builder;
 mod coded;
 mod coders;
 #[cfg(feature = "server")]
@@ -14,8 +15,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::CancelToken;
-use crate::codec::stack::{Compression, Storing};
-use crate::codec::xbcrypt::Key;
+use crate::codec::stack::Storing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::format::any::Format;
@@ -25,6 +25,7 @@ use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::limits;
 use crate::sys;
+pub(crate) use builder::streaming_builder;
 use run::{Content, Task};
 
 /// What to do about a file that changed while it was being read.
@@ -139,92 +140,13 @@ impl Create {
         self
     }
 
-    /// The stream's format.
-    pub fn format(mut self, format: Format) -> Self {
-        self.options.format = format;
-        self
-    }
-
-    /// Reads on so many threads, 1 to 256. Each file belongs to one, so members interleave; in a tar
-    /// archive they stand one behind the other, and threads only read ahead.
-    pub fn parallel(mut self, threads: usize) -> Self {
-        self.options.parallel = threads;
-        self
-    }
-
-    /// Payload bytes of a chunk, 64 KiB to 64 MiB.
-    pub fn chunk_size(mut self, bytes: usize) -> Self {
-        self.options.chunk_size = bytes;
-        self
-    }
-
-    /// Whether holes of sparse files travel as sparse chunks.
-    pub fn dialect(mut self, dialect: Dialect) -> Self {
-        self.options.dialect = dialect;
-        self
-    }
-
     /// What to do about a file that changes while it is being read.
     pub fn changed(mut self, changed: ChangedFiles) -> Self {
         self.options.changed = changed;
         self
     }
 
-    /// Whether the stream ends in a [manifest](crate::manifest), by which it can be proven whole.
-    /// On by default.
-    pub fn manifest(mut self, manifest: bool) -> Self {
-        self.options.manifest = manifest;
-        self
-    }
-
-    /// Compresses members, each by itself, as XtraBackup does: their names get a suffix such as
-    /// `.zst`. Checkpoints (`*_checkpoints`), `*.meta`, files of RocksDB and encrypted tablespaces
-    /// of MySQL are not compressed.
-    pub fn compress(mut self, compression: Compression) -> Self {
-        self.options.storing.compression = Some(compression);
-        self
-    }
-
-    /// Compresses on so many threads, 1 to 256, besides those that read. The stream is the same
-    /// for every number.
-    pub fn compress_threads(mut self, threads: usize) -> Self {
-        self.options.compress_threads = threads;
-        self
-    }
-
-    /// Plain bytes that are compressed on their own: a block of `QuickLZ` or LZ4. 1 KiB to 64 MiB,
-    /// for LZ4 to 4 MiB; 65536 unless set.
-    pub fn compress_chunk_size(mut self, bytes: usize) -> Self {
-        self.options.storing.block_size = bytes;
-        self
-    }
-
-    /// Encrypts members, each by itself, as xbcrypt does: their names get the suffix `.xbcrypt`,
-    /// behind that of compression. Checkpoints (`*_checkpoints`), `*.meta` and the manifest, which
-    /// names all members, stay readable.
-    pub fn encrypt(mut self, key: Key) -> Self {
-        self.options.storing.encryption = Some(key);
-        self
-    }
-
-    /// Encrypts on so many threads, 1 to 256, besides those that read. With compression, a piece
-    /// is compressed and encrypted by one thread, of which there are as many as the larger number.
-    pub fn encrypt_threads(mut self, threads: usize) -> Self {
-        self.options.encrypt_threads = threads;
-        self
-    }
-
-    /// Plain bytes of an encrypted chunk, 1 KiB to 64 MiB; 65536 unless set.
-    pub fn encrypt_chunk_size(mut self, bytes: usize) -> Self {
-        self.options.storing.chunk_size = bytes;
-        self
-    }
-
-    /// Ends the job when the token is set.
-    pub fn cancel(mut self, token: CancelToken) -> Self {
-        self.options.cancel = Some(token);
-        self
-    }
+    streaming_builder!();
 
     /// Streams into a writer, on the calling thread.
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {

@@ -125,6 +125,17 @@ pub struct Position {
     pub gtid: String,
 }
 
+impl std::fmt::Display for Position {
+    /// As the backup programs tell it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "filename '{}', position '{}'", self.file, self.offset)?;
+        if !self.gtid.is_empty() {
+            write!(f, ", GTID of the last change '{}'", self.gtid)?;
+        }
+        Ok(())
+    }
+}
+
 /// Asks for the place in the binary log; `None` if there is none.
 pub(crate) fn position(session: &mut Session, look: Look<'_>) -> Result<Option<Position>> {
     let rows = session.run("SHOW MASTER STATUS", look)?;

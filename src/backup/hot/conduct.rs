@@ -330,12 +330,6 @@ impl Conductor<'_> {
         put(&format!("{prefix}_info"), metadata::info(&facts))?;
         feed.wait_idle(&look)?;
 
-        if let Some(position) = &read.position {
-            let text = metadata::position_text(position);
-            feed.log(Level::Info, format!("MySQL binlog position: {text}"));
-        }
-        let range = format!("Redo log (from LSN {from_lsn} to {last_lsn}) was copied.");
-        feed.log(Level::Info, range);
         let counts = &read.tables.counts;
         Ok(ServerReport {
             created: CreateReport::default(),

@@ -53,19 +53,9 @@ pub(super) fn binlog_info(position: &Position) -> String {
     format!("{file}\t{offset}\t{gtid}\n")
 }
 
-/// The position in a sentence, as it is also printed.
-pub(super) fn position_text(position: &Position) -> String {
-    let Position { file, offset, gtid } = position;
-    let mut text = format!("filename '{file}', position '{offset}'");
-    if !gtid.is_empty() {
-        let _ = write!(text, ", GTID of the last change '{gtid}'");
-    }
-    text
-}
-
 /// `xtrabackup_info`.
 pub(super) fn info(facts: &Facts<'_>) -> String {
-    let position = facts.position.map(position_text).unwrap_or_default();
+    let position = facts.position.map(ToString::to_string).unwrap_or_default();
     let Facts { uuid, tool, start_time, end_time, lock_seconds, to_lsn, format, .. } = facts;
     let Tool { name, command, version } = tool;
     let server = facts.variables.text("version");

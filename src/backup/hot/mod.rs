@@ -28,12 +28,10 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cancel::CancelToken;
 use crate::create::run::stream_fed;
-use crate::create::{CreateReport, StreamOptions};
+use crate::create::{CreateReport, StreamOptions, streaming_builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
-use crate::format::xbstream::Dialect;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::limits;
@@ -158,29 +156,7 @@ impl ServerBackup {
         self
     }
 
-    /// Reads on so many threads, 1 to 256.
-    pub fn parallel(mut self, threads: usize) -> Self {
-        self.options.parallel = threads;
-        self
-    }
-
-    /// Payload bytes of a chunk, 64 KiB to 64 MiB; rounded down to a multiple of 64 KiB.
-    pub fn chunk_size(mut self, bytes: usize) -> Self {
-        self.options.chunk_size = bytes;
-        self
-    }
-
-    /// Which readers the stream is for.
-    pub fn dialect(mut self, dialect: Dialect) -> Self {
-        self.options.dialect = dialect;
-        self
-    }
-
-    /// Ends the job when the token is set: within a second, and with all locks released.
-    pub fn cancel(mut self, token: CancelToken) -> Self {
-        self.options.cancel = Some(token);
-        self
-    }
+    streaming_builder!();
 
     /// Streams into a writer, on the calling thread.
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<ServerReport> {

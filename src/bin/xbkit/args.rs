@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use xbkit::{Dialect, Format, Result, limits};
+use xbkit::{Dialect, Format, Result, ServerReport, limits};
 
 use crate::check::CheckArgs;
 use crate::coding::{DecodeArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::{ListArgs, VerifyArgs};
-use crate::jobs::{ColdBackup, CreateFiles, ExtractWhole, HotBackup};
+use crate::jobs::{
+    ColdBackup, CreateFiles, ExtractWhole, HotBackup, PrepareDir, Recovery, RestoreStream,
+};
 use crate::server_args::{ServerArgs, absolute, command_line};
 use crate::stdio::{Input, Output};
 use crate::ui::{Members, ProgressMode, Reporter, Totals};
-use crate::voice::Voice;
+use crate::voice::{Voice, tell_backup};
 use crate::{link, pages, signals};
 
 const VOICE: Voice = Voice::Plain("xbkit");
@@ -40,6 +42,8 @@ enum Command {
     Create(CreateArgs),
     Extract(ExtractArgs),
     Backup(Box<BackupArgs>),
+    Prepare(PrepareArgs),
+    Restore(RestoreArgs),
     List(ListArgs),
     Verify(VerifyArgs),
     Check(CheckArgs),
@@ -177,8 +181,62 @@ struct BackupArgs {
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Make this new or empty directory instead of a stream, of a running server
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "offline"])]
+    target_dir: Option<PathBuf>,
     #[command(flatten)]
     talk: Talk,
+}
+
+/// How a server is found that recovers a backup
+#[derive(Debug, clap::Args)]
+struct RecoveryArgs {
+    /// The program of the server that recovers; mariadbd or mysqld if not given
+    #[arg(long, value_name = "PROGRAM")]
+    server: Option<PathBuf>,
+    /// Memory for its buffer pool; 128M if not given
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    use_memory: Option<u64>,
+    /// A further option for it, such as `file_key_management_filename=FILE`
+    #[arg(long, value_name = "NAME=VALUE")]
+    server_option: Vec<String>,
+    /// Put its socket and temporary files here; the path must be short
+    #[arg(long, value_name = "DIR")]
+    tmpdir: Option<PathBuf>,
+}
+
+/// Have the real server recover an extracted hot backup, so that it can start on it
+#[derive(Debug, clap::Args)]
+struct PrepareArgs {
+    #[command(flatten)]
+    recovery: RecoveryArgs,
+    #[command(flatten)]
+    talk: Talk,
+    /// The directory that the backup was extracted to
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+/// Make a data directory of a stream: extract, recover, give it to the server's user
+#[derive(Debug, clap::Args)]
+struct RestoreArgs {
+    /// The data directory, which is new or empty
+    #[arg(long, value_name = "DIR")]
+    datadir: PathBuf,
+    /// Give the files to this user. Unless said, root gives them to the owner of the directory, or
+    /// to mysql
+    #[arg(long, value_name = "USER")]
+    owner: Option<String>,
+    /// Write with so many threads
+    #[arg(short, long, value_name = "N", value_parser = threads)]
+    parallel: Option<usize>,
+    #[command(flatten)]
+    recovery: RecoveryArgs,
+    #[command(flatten)]
+    talk: Talk,
+    /// The stream; standard input if it is - or not given
+    #[arg(value_name = "STREAM")]
+    input: Option<PathBuf>,
 }
 
 /// Make links in DIR under which xbkit stands in for other programs
@@ -250,6 +308,8 @@ pub(crate) fn run(words: &[OsString]) -> Status {
         Command::Create(args) => create(args),
         Command::Extract(args) => extract(args),
         Command::Backup(args) => backup(*args),
+        Command::Prepare(args) => prepare(args),
+        Command::Restore(args) => restore(args),
         Command::List(args) => {
             from_input(args.input.as_deref(), &Talk::default(), |input, reporter| {
                 args.run(input, signals::token()?, reporter)
@@ -308,7 +368,7 @@ fn create(args: CreateArgs) -> Status {
 
 fn backup(args: BackupArgs) -> Status {
     if !args.offline {
-        return hot_backup(&args);
+        return hot_backup(args);
     }
     let storing = match args.store.storing() {
         Ok(storing) => storing,
@@ -331,11 +391,16 @@ fn backup(args: BackupArgs) -> Status {
     })
 }
 
-fn hot_backup(args: &BackupArgs) -> Status {
-    to_output(args.output.as_deref(), &args.talk, |output, reporter| {
-        let job = HotBackup {
+fn hot_backup(mut args: BackupArgs) -> Status {
+    let (talk, output) = (std::mem::take(&mut args.talk), args.output.take());
+    let target_dir = args.target_dir.clone();
+    let job = || -> Result<HotBackup> {
+        Ok(HotBackup {
+            // A directory gets files, whatever brings them there.
+            format: args.target_dir.as_ref().map_or(args.stream.into(), |_| Format::Xbstream),
+            storing: args.store.storing()?,
             connect: args.server.connect()?,
-            datadir: args.datadir.clone(),
+            datadir: args.datadir,
             tmpdir: args.tmpdir.as_deref().map(absolute).transpose()?,
             max_spool: args.max_spool,
             throttle: args.throttle,
@@ -344,9 +409,64 @@ fn hot_backup(args: &BackupArgs) -> Status {
             galera_info: args.galera_info,
             parallel: args.parallel,
             tool: ("xbkit".to_owned(), command_line(std::env::args_os().skip(1))),
-        };
-        job.run(output, signals::token()?, reporter)
+        })
+    };
+    let told = |(totals, report): (Totals, ServerReport)| {
+        tell_backup(VOICE, &report);
+        totals
+    };
+    if let Some(dir) = &target_dir {
+        let mut reporter = reporter(&talk);
+        let result = job().and_then(|job| job.run_into(dir, signals::token()?, &mut reporter));
+        return tell(&reporter, &result.map(told));
+    }
+    to_output(output.as_deref(), &talk, |output, reporter| {
+        job()?.run(output, signals::token()?, reporter).map(told)
     })
+}
+
+fn prepare(args: PrepareArgs) -> Status {
+    let mut reporter = reporter(&args.talk);
+    let job = PrepareDir { dir: args.directory, recovery: args.recovery.into() };
+    let result = signals::token().and_then(|token| job.run(token, &mut reporter));
+    tell_plainly(&reporter, &result, "prepared: a server can start on it")
+}
+
+fn restore(args: RestoreArgs) -> Status {
+    let mut reporter = reporter(&args.talk);
+    let job = RestoreStream {
+        datadir: args.datadir,
+        owner: args.owner,
+        parallel: args.parallel,
+        recovery: args.recovery.into(),
+    };
+    let result = Input::open(args.input.as_deref())
+        .and_then(|input| job.run(&input, signals::token()?, &mut reporter));
+    tell(&reporter, &result)
+}
+
+impl From<RecoveryArgs> for Recovery {
+    fn from(args: RecoveryArgs) -> Self {
+        Self {
+            server: args.server,
+            memory: args.use_memory,
+            options: args.server_option,
+            tmpdir: args.tmpdir,
+        }
+    }
+}
+
+fn tell_plainly(reporter: &Reporter, result: &Result<()>, done: &str) -> Status {
+    match result {
+        Ok(()) => {
+            VOICE.note(done);
+            Status::Success
+        }
+        Err(error) => {
+            reporter.failed(error);
+            Status::Failure
+        }
+    }
 }
 
 fn extract(args: ExtractArgs) -> Status {

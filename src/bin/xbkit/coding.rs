@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use xbkit::codec::{Compression, Key};
-use xbkit::{Backup, Create, Error, ErrorKind, Extract, Result, limits};
+use xbkit::{Backup, Create, Error, ErrorKind, Extract, Result, ServerBackup, limits};
 
 use crate::dropin::parse_number;
 use crate::secret::KeySource;
@@ -109,6 +109,10 @@ impl Storing {
     }
 
     pub(crate) fn of_backup(self, job: Backup) -> Backup {
+        store!(self, job)
+    }
+
+    pub(crate) fn of_server_backup(self, job: ServerBackup) -> ServerBackup {
         store!(self, job)
     }
 }

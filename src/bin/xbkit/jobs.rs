@@ -1,12 +1,13 @@
 //! The jobs of the library, as the commands start them. Nothing else here calls them.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xbkit::{
-    Backup, CancelToken, ChangedFiles, Connect, Create, CreateReport, Dialect, Extract,
-    ExtractReport, Format, Result, ServerBackup,
+    Backup, CancelToken, ChangedFiles, Connect, Create, CreateReport, Dialect, Error, ErrorKind,
+    Extract, ExtractReport, Format, Prepare, PutBack, Restore, Result, ServerBackup, ServerReport,
+    Silent,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -141,6 +142,8 @@ impl ColdBackup {
 /// `xbkit backup`, and the backup programs, on a running server.
 #[derive(Debug)]
 pub(crate) struct HotBackup {
+    pub(crate) format: Format,
+    pub(crate) storing: Storing,
     pub(crate) connect: Connect,
     pub(crate) datadir: Option<PathBuf>,
     pub(crate) tmpdir: Option<PathBuf>,
@@ -160,13 +163,48 @@ impl HotBackup {
         output: &Output,
         token: CancelToken,
         reporter: &mut Reporter,
-    ) -> Result<Totals> {
+    ) -> Result<(Totals, ServerReport)> {
+        let report = self.job(token).run_fd(output.as_fd(), reporter)?;
+        Ok((totals_of_create(&report.created), report))
+    }
+
+    /// The same into a directory, which is new or empty: a stream that is extracted at once.
+    pub(crate) fn run_into(
+        self,
+        dir: &Path,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<(Totals, ServerReport)> {
+        let (reader, writer) = std::io::pipe()
+            .map_err(|error| Error::io(ErrorKind::Source, "making a pipe", error))?;
+        let extract = Extract::into_dir(dir).parallel(extracting_threads()).cancel(token.clone());
         let job = self.job(token);
-        job.run_fd(output.as_fd(), reporter).map(|report| totals_of_create(&report.created))
+        std::thread::scope(|scope| {
+            let extracting = scope.spawn(move || extract.run_fd(reader.as_fd(), &mut Silent));
+            let made = job.run_fd(writer.as_fd(), reporter);
+            if made.is_err() {
+                // The end of a stream is where it was cut; whole chunks before must not pass.
+                let _ = std::io::Write::write_all(&mut &writer, b"cut");
+            }
+            drop(writer);
+            let extracted = extracting
+                .join()
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "the extraction panicked")));
+            match (made, extracted) {
+                (Err(made), Err(extracted)) if made.kind() == ErrorKind::PipeClosed => {
+                    Err(extracted)
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error),
+                (Ok(report), Ok(_)) => Ok((totals_of_create(&report.created), report)),
+            }
+        })
     }
 
     fn job(self, token: CancelToken) -> ServerBackup {
-        let mut job = Backup::of_server(self.connect)
+        let mut job = self
+            .storing
+            .of_server_backup(Backup::of_server(self.connect))
+            .format(self.format)
             .cancel(token)
             .slave_info(self.slave_info)
             .galera_info(self.galera_info)
@@ -188,6 +226,102 @@ impl HotBackup {
             job = job.lock_wait(time);
         }
         job
+    }
+}
+
+/// How a server is found and run that recovers a backup.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recovery {
+    pub(crate) server: Option<PathBuf>,
+    pub(crate) memory: Option<u64>,
+    pub(crate) options: Vec<String>,
+    pub(crate) tmpdir: Option<PathBuf>,
+}
+
+impl Recovery {
+    fn apply(self, mut job: Prepare) -> Prepare {
+        if let Some(program) = self.server {
+            job = job.server(program);
+        }
+        if let Some(bytes) = self.memory {
+            job = job.memory(bytes);
+        }
+        if let Some(dir) = self.tmpdir {
+            job = job.tmpdir(dir);
+        }
+        self.options.into_iter().fold(job, Prepare::server_option)
+    }
+}
+
+/// `xbkit prepare`, and the backup programs with `--prepare`.
+pub(crate) struct PrepareDir {
+    pub(crate) dir: PathBuf,
+    pub(crate) recovery: Recovery,
+}
+
+impl PrepareDir {
+    pub(crate) fn run(self, token: CancelToken, reporter: &mut Reporter) -> Result<()> {
+        self.recovery.apply(Prepare::of_dir(self.dir).cancel(token)).run(reporter).map(drop)
+    }
+}
+
+/// `xbkit restore`.
+pub(crate) struct RestoreStream {
+    pub(crate) datadir: PathBuf,
+    pub(crate) owner: Option<String>,
+    pub(crate) parallel: Option<usize>,
+    pub(crate) recovery: Recovery,
+}
+
+impl RestoreStream {
+    pub(crate) fn run(
+        self,
+        input: &Input,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job = Restore::into_datadir(self.datadir)
+            .prepare_with(|job| self.recovery.apply(job))
+            .cancel(token)
+            .parallel(self.parallel.unwrap_or_else(extracting_threads));
+        if let Some(user) = self.owner {
+            job = job.owner(user);
+        }
+        job.run_fd(input.as_fd(), reporter).map(|report| totals_of_extract(&report.extracted))
+    }
+}
+
+/// `--copy-back` and `--move-back` of the backup programs.
+pub(crate) struct PutBackDir {
+    pub(crate) from: PathBuf,
+    pub(crate) datadir: PathBuf,
+    pub(crate) data_home: Option<PathBuf>,
+    pub(crate) undo_dir: Option<PathBuf>,
+    pub(crate) log_dir: Option<PathBuf>,
+    pub(crate) aria_log_dir: Option<PathBuf>,
+    pub(crate) moved: bool,
+    pub(crate) non_empty: bool,
+}
+
+impl PutBackDir {
+    pub(crate) fn run(self, token: CancelToken, reporter: &mut Reporter) -> Result<u64> {
+        let mut job = PutBack::new(self.from, self.datadir)
+            .move_files(self.moved)
+            .non_empty(self.non_empty)
+            .cancel(token);
+        if let Some(dir) = self.data_home {
+            job = job.data_home(dir);
+        }
+        if let Some(dir) = self.undo_dir {
+            job = job.undo_dir(dir);
+        }
+        if let Some(dir) = self.log_dir {
+            job = job.log_dir(dir);
+        }
+        if let Some(dir) = self.aria_log_dir {
+            job = job.aria_log_dir(dir);
+        }
+        job.run(reporter)
     }
 }
 

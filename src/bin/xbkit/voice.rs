@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use jiff::{Timestamp, Zoned};
-use xbkit::Error;
 use xbkit::error::escape_path;
+use xbkit::{Error, ServerReport};
 
 /// The shape of the lines that a program writes on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,21 @@ enum Weight {
     Error,
 }
 
+/// Tells where a hot backup stands, in the words that callers look for.
+pub(crate) fn tell_backup(voice: Voice, report: &ServerReport) {
+    if let Some(position) = &report.position {
+        voice.note(&format!("MySQL binlog position: {position}"));
+    }
+    let (from, to, last) = (report.from_lsn, report.to_lsn, report.last_lsn);
+    voice.note(&format!("The latest check point (for incremental): '{to}'"));
+    voice.note(&match voice {
+        Voice::Innobackupex | Voice::Xtrabackup => {
+            format!("Transaction log of lsn ({from}) to ({last}) was copied.")
+        }
+        _ => format!("Redo log (from LSN {from} to {last}) was copied."),
+    });
+}
+
 impl Voice {
     /// Something worth knowing.
     pub(crate) fn note(self, message: &str) {
@@ -51,6 +66,11 @@ impl Voice {
         if let Some(hint) = error.hint_text() {
             say(&format!("hint: {hint}"));
         }
+    }
+
+    /// The name of a directory for a backup that begins now.
+    pub(crate) fn timestamp() -> String {
+        local("%Y-%m-%d_%H-%M-%S")
     }
 
     /// A member that is done, for `--verbose`.

@@ -60,7 +60,7 @@ pub(super) fn decoding(tool: Tool, given: &[Given]) -> Result<Decoding> {
 /// most readers know.
 fn algorithm(tool: Tool, given: &[Given]) -> Result<Option<Algorithm>> {
     match getopt::last(given, Id::Compress) {
-        None | Some(Setting::Off) => Ok(None),
+        None | Some(Setting::Off | Setting::Secret(_)) => Ok(None),
         Some(Setting::On) => Ok(Some(match tool {
             Tool::Xtrabackup => Algorithm::Zstd,
             _ => Algorithm::Quicklz,

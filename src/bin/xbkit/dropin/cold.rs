@@ -1,5 +1,5 @@
-//! `innobackupex`, `xtrabackup --backup` and `mariabackup --backup` on a stopped server: a cold
-//! backup, streamed.
+//! `innobackupex`, `xtrabackup` and `mariabackup`: what they are asked to do; and their backups of
+//! a stopped server: cold, streamed.
 //!
 //! Nothing is made up: lines of the real programs that tell positions of a running server
 //! (`MySQL binlog position`, `The latest check point`) do not appear.
@@ -17,7 +17,7 @@ use super::getopt::{self, Given, Parsed, Setting};
 use super::option::Id;
 use super::probe::Place;
 use super::settings::{Settings, gather};
-use super::{Outcome, Tool, answer, parallel, reporter, told, usage};
+use super::{Outcome, Tool, answer, hot, parallel, reporter, told, usage};
 use crate::coding::Storing;
 use crate::jobs::ColdBackup;
 use crate::signals;
@@ -41,16 +41,32 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
         return answer;
     }
     getopt::check_refused(&parsed.given)?;
-    check_mode(tool, &parsed)?;
+    match mode_of(tool, &parsed)? {
+        Mode::Backup => {}
+        Mode::Prepare => return hot::prepare(tool, &parsed),
+        Mode::PutBack { moved } => return hot::put_back(tool, &parsed, moved),
+    }
+    check_words(tool, &parsed)?;
     let format = format(tool, &parsed.given)?;
+    let storing = coding::storing(tool, &parsed.given)?;
     let place = Place::of(&parsed.given)?;
     let parallel = parallel(tool, &parsed.given, 1)?;
-    let output = Output::open(None)?;
+    let output = if format.is_some() { Some(Output::open(None)?) } else { None };
 
     voice.note(&tool.banner());
-    place.refuse_running()?;
+    if let Some(connect) = place.find_running()? {
+        let output = output.as_ref().zip(format);
+        return hot::backup(tool, &parsed, connect, parallel, storing, output);
+    }
+    let (Some(output), Some(format)) = (output, format) else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "no server answers, and a cold backup into a directory is not in this version",
+        )
+        .hint("stream it, and extract the stream: ... --stream=xbstream | xbstream -x -C DIR"));
+    };
     let mut job = plan(&parsed.given, format, parallel)?;
-    job.storing = coding::storing(tool, &parsed.given)?;
+    job.storing = storing;
     voice.note(&format!(
         "no server answers: taking a cold backup of '{}'",
         escape_path(&job.datadir)
@@ -70,15 +86,37 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     ))
 }
 
-/// Which words and modes a backup may have.
-fn check_mode(tool: Tool, parsed: &Parsed) -> Result<()> {
-    let mut words = parsed.words.iter();
-    if tool == Tool::Innobackupex {
-        if words.next().is_none() {
-            return Err(usage("a backup directory must be given, even if only as scratch space"));
+/// What the program is asked to do.
+enum Mode {
+    Backup,
+    Prepare,
+    PutBack { moved: bool },
+}
+
+fn mode_of(tool: Tool, parsed: &Parsed) -> Result<Mode> {
+    let modes = [
+        (Id::Backup, Mode::Backup),
+        (Id::Prepare, Mode::Prepare),
+        (Id::CopyBack, Mode::PutBack { moved: false }),
+        (Id::MoveBack, Mode::PutBack { moved: true }),
+    ];
+    let mut asked = modes.into_iter().filter(|(id, _)| getopt::is_on(&parsed.given, *id));
+    match (asked.next(), asked.next()) {
+        (Some((_, mode)), None) => Ok(mode),
+        // A backup is what innobackupex makes if it is told nothing.
+        (None, _) if tool == Tool::Innobackupex => Ok(Mode::Backup),
+        (None, _) => {
+            Err(usage("no mode is given: --backup, --prepare, --copy-back or --move-back"))
         }
-    } else if !getopt::is_on(&parsed.given, Id::Backup) {
-        return Err(usage("no mode is given: --backup is the one of this version"));
+        (Some(_), Some(_)) => Err(usage("more than one mode is given")),
+    }
+}
+
+/// Which words a backup may have.
+fn check_words(tool: Tool, parsed: &Parsed) -> Result<()> {
+    let mut words = parsed.words.iter();
+    if tool == Tool::Innobackupex && words.next().is_none() {
+        return Err(usage("a backup directory must be given, even if only as scratch space"));
     }
     match words.next() {
         Some(word) => Err(usage(format!("unknown argument: '{}'", escape_path(Path::new(word))))),
@@ -86,21 +124,18 @@ fn check_mode(tool: Tool, parsed: &Parsed) -> Result<()> {
     }
 }
 
-/// The format of the stream; MariaDB's program has a name of its own for xbstream. Every name makes
-/// tar, though MariaDB's programs and the newer ones of Percona have given it up.
-fn format(tool: Tool, given: &[Given]) -> Result<Format> {
+/// The format of the stream, if one is asked for; MariaDB's program has a name of its own for
+/// xbstream. Every name makes tar, though MariaDB's programs and the newer ones of Percona have given
+/// it up.
+fn format(tool: Tool, given: &[Given]) -> Result<Option<Format>> {
     let mariadb = matches!(tool, Tool::Mariabackup | Tool::MariadbBackup);
     match getopt::last(given, Id::Stream) {
-        None | Some(Setting::Off) => Err(Error::new(
-            ErrorKind::Unsupported,
-            "backing up into a directory is not in this version",
-        )
-        .hint("stream it, and extract the stream: ... --stream=xbstream | xbstream -x -C DIR")),
-        Some(Setting::On) => Ok(Format::Xbstream),
+        None | Some(Setting::Off | Setting::Secret(_)) => Ok(None),
+        Some(Setting::On) => Ok(Some(Format::Xbstream)),
         Some(Setting::Text(format)) => match format.as_bytes() {
-            b"xbstream" => Ok(Format::Xbstream),
-            b"mbstream" if mariadb => Ok(Format::Xbstream),
-            b"tar" => Ok(Format::Tar),
+            b"xbstream" => Ok(Some(Format::Xbstream)),
+            b"mbstream" if mariadb => Ok(Some(Format::Xbstream)),
+            b"tar" => Ok(Some(Format::Tar)),
             _ => Err(usage("option '--stream' takes xbstream or tar")),
         },
     }
@@ -285,7 +320,7 @@ mod tests {
 
     #[test]
     fn each_name_makes_both_formats() {
-        let check = |tool, words: &[&str]| format(tool, &given(tool, words)).ok();
+        let check = |tool, words: &[&str]| format(tool, &given(tool, words)).ok().flatten();
         let xbstream = Some(Format::Xbstream);
         assert_eq!(check(Tool::Xtrabackup, &["--stream"]), xbstream);
         assert_eq!(check(Tool::Innobackupex, &["--stream", "xbstream"]), xbstream);
@@ -293,8 +328,12 @@ mod tests {
         for tool in [Tool::Innobackupex, Tool::Xtrabackup, Tool::Mariabackup] {
             assert_eq!(check(tool, &["--stream=tar"]), Some(Format::Tar));
         }
-        assert_eq!(check(Tool::Xtrabackup, &["--stream=mbstream"]), None);
-        assert_eq!(check(Tool::Innobackupex, &["--stream=cpio"]), None);
+        assert!(
+            format(Tool::Xtrabackup, &given(Tool::Xtrabackup, &["--stream=mbstream"])).is_err()
+        );
+        assert!(
+            format(Tool::Innobackupex, &given(Tool::Innobackupex, &["--stream=cpio"])).is_err()
+        );
         assert_eq!(check(Tool::Mariabackup, &[]), None);
     }
 }

@@ -8,7 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use xbkit::{Error, ErrorKind, Result};
+use xbkit::{Error, ErrorKind, Result, Secret};
 
 use super::option::{Act, Group, Id, Opt, Table, Takes, all};
 
@@ -21,6 +21,8 @@ pub(crate) enum Setting {
     Off,
     /// An argument.
     Text(OsString),
+    /// An argument that nobody may see.
+    Secret(Secret),
 }
 
 /// One option as it was given.
@@ -133,10 +135,13 @@ impl Parser<'_> {
             },
             Takes::Secret => {
                 let mut ahead = self.args.clone();
-                if ahead.next().is_some_and(|word| !word.as_bytes().starts_with(b"-")) {
-                    self.args = ahead;
+                match ahead.next() {
+                    Some(word) if !word.as_bytes().starts_with(b"-") => {
+                        self.args = ahead;
+                        with_argument(opt, false, word.as_bytes())
+                    }
+                    _ => Ok(Setting::On),
                 }
-                Ok(Setting::On)
             }
         }
     }
@@ -278,6 +283,10 @@ fn with_argument(opt: &Opt, negated: bool, argument: &[u8]) -> Result<Setting> {
                 Err(invalid(format!("option '--{}' takes on, off, true, false, 1 or 0", opt.name)))
             }
         },
+        _ if is_use(opt, Id::Password) => match std::str::from_utf8(argument) {
+            Ok(text) => Ok(Setting::Secret(Secret::new(text))),
+            Err(_) => Err(invalid(format!("the argument of '--{}' is not UTF-8", opt.name))),
+        },
         Takes::Secret => Ok(Setting::On),
         Takes::Value | Takes::Optional if negated => Ok(Setting::Off),
         Takes::Value | Takes::Optional => Ok(Setting::Text(OsString::from_vec(argument.to_vec()))),
@@ -319,7 +328,7 @@ pub(crate) fn check_refused(given: &[Given]) -> Result<()> {
         let later = given.iter().skip(at + 1).any(|other| other.opt.name == one.opt.name);
         let harmless = match &one.setting {
             Setting::Off => true,
-            Setting::On => false,
+            Setting::On | Setting::Secret(_) => false,
             Setting::Text(text) => {
                 unless.iter().any(|value| text.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
             }
@@ -355,6 +364,14 @@ pub(crate) fn is_on(given: &[Given], id: Id) -> bool {
 pub(crate) fn text(given: &[Given], id: Id) -> Option<&OsStr> {
     match last(given, id) {
         Some(Setting::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// The password, if one was given.
+pub(crate) fn secret(given: &[Given]) -> Option<&Secret> {
+    match last(given, Id::Password) {
+        Some(Setting::Secret(secret)) => Some(secret),
         _ => None,
     }
 }
@@ -409,7 +426,8 @@ mod tests {
         Opt::used("stream", Takes::Optional, Id::Stream, ""),
         Opt::used("datadir", Takes::Value, Id::Datadir, "").server(),
         Opt::used("mysqld-args", Takes::Nothing, Id::MysqldArgs, ""),
-        Opt::ignored("password", Takes::Secret, "").short('P'),
+        Opt::used("password", Takes::Secret, Id::Password, "").short('P'),
+        Opt::refused("encrypt-key", Takes::Secret, ("no ciphers", "")).short('K'),
         Opt::refused("incremental-lsn", Takes::Value, ("no deltas", "take a full one")),
         Opt::refused("incremental-dir", Takes::Value, ("no deltas", "")),
         Opt::refused("throttle", Takes::Value, ("no throttle", "")).unless(&["0"]),
@@ -487,10 +505,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_taken_and_not_kept() {
-        for words in ["--password=geheim", "--password geheim", "-Pgeheim", "-P geheim"] {
+    fn a_secret_is_taken_and_not_shown() {
+        for words in ["--password=geheim", "--password geheim", "-Pgeheim", "-P geheim", "-Kgeheim"]
+        {
             let parsed = line(words);
             assert!(!format!("{parsed:?}").contains("geheim"), "{words}");
+            let kept = secret(&parsed.given) == Some(&Secret::new("geheim"));
+            assert_eq!(kept, !words.starts_with("-K"), "{words}");
             assert!(parsed.words.is_empty());
         }
         let parsed = line("--password --extract");

@@ -31,7 +31,7 @@ const AFTER: &str = "In names of options, _ and - are one; sizes take K, M, G, T
 fn about(tool: Tool) -> &'static str {
     match tool {
         Tool::Xbstream | Tool::Mbstream => "Makes and extracts streams in the xbstream format",
-        _ => "Streams the data directory of a stopped server",
+        _ => "Backs up a MariaDB server that runs, or any that is stopped; prepares and restores",
     }
 }
 

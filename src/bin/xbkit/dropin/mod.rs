@@ -4,6 +4,7 @@ mod coding;
 mod cold;
 mod getopt;
 mod help;
+mod hot;
 mod optfile;
 mod option;
 mod probe;

@@ -1,4 +1,4 @@
-//! Whether a server answers. A running one must not be backed up by copying its files.
+//! Whether a server answers. One that runs is backed up hot; its files must not just be copied.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use xbkit::error::escape_path;
-use xbkit::{Error, ErrorKind, Result};
+use xbkit::{Connect, Error, ErrorKind, Result};
 
 use super::getopt::{self, Given};
 use super::option::Id;
@@ -71,18 +71,25 @@ impl Place {
         Ok(Self::Sockets(sockets(named, environment)))
     }
 
-    /// The error that says a server runs, or that this cannot be told; nothing if none answers.
-    pub(super) fn refuse_running(&self) -> Result<()> {
+    /// How to reach the server that answers; `None` if none does. An error says that this cannot be
+    /// told.
+    pub(super) fn find_running(&self) -> Result<Option<Connect>> {
         match self {
-            Self::Sockets(sockets) => sockets.iter().try_for_each(|socket| {
-                let path = socket.clone();
-                let answer = patiently(move || UnixStream::connect(path).map(drop));
-                judge(answer, &format!("socket {}", escape_path(socket)))
-            }),
+            Self::Sockets(sockets) => {
+                for socket in sockets {
+                    let path = socket.clone();
+                    let answer = patiently(move || UnixStream::connect(path).map(drop));
+                    if is_running(answer, &format!("socket {}", escape_path(socket)))? {
+                        return Ok(Some(Connect::socket(socket)));
+                    }
+                }
+                Ok(None)
+            }
             Self::Tcp { host, port } => {
                 let place = format!("{}:{port}", escape_path(Path::new(host)));
-                let (host, port) = (host.clone(), *port);
-                judge(patiently(move || connect_tcp(&host, port)), &place)
+                let (name, port) = (host.clone(), *port);
+                let answer = patiently(move || connect_tcp(&name, port));
+                Ok(is_running(answer, &place)?.then(|| Connect::tcp(host, port)))
             }
         }
     }
@@ -121,20 +128,11 @@ fn patiently(connect: impl FnOnce() -> io::Result<()> + Send + 'static) -> Optio
     }
 }
 
-fn judge(answer: Option<io::Result<()>>, place: &str) -> Result<()> {
+fn is_running(answer: Option<io::Result<()>>, place: &str) -> Result<bool> {
     match answer {
-        None | Some(Ok(())) => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "a server is running on {place}, and backing up a running server is not in this \
-                 version"
-            ),
-        )
-        .hint(
-            "stop the server first, or use the program that came with it; for the stopped \
-             directory of another server: xbkit backup --offline --datadir DIR",
-        )),
-        Some(Err(error)) if is_nobody(&error) => Ok(()),
+        // One that lets connections wait is there, too.
+        None | Some(Ok(())) => Ok(true),
+        Some(Err(error)) if is_nobody(&error) => Ok(false),
         Some(Err(error)) => Err(Error::io(
             ErrorKind::Source,
             format!("cannot tell whether a server is running on {place}"),
@@ -188,14 +186,12 @@ mod tests {
     fn a_listener_is_a_running_server_and_a_dead_socket_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let place = Place::Sockets(vec![path.clone()]);
-        place.refuse_running().unwrap();
+        let place = Place::Sockets(vec![dir.path().join("none"), path.clone()]);
+        assert!(place.find_running().unwrap().is_none());
         let listener = UnixListener::bind(&path).unwrap();
-        let error = place.refuse_running().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("a server is running on socket"), "{error}");
+        assert!(place.find_running().unwrap().is_some());
         drop(listener);
-        place.refuse_running().unwrap();
+        assert!(place.find_running().unwrap().is_none());
     }
 
     #[test]
@@ -203,14 +199,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let place = Place::Tcp { host: "127.0.0.1".to_owned(), port };
-        assert_eq!(place.refuse_running().unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(place.find_running().unwrap().is_some());
         drop(listener);
-        place.refuse_running().unwrap();
+        assert!(place.find_running().unwrap().is_none());
     }
 
     #[test]
     fn what_cannot_be_told_is_not_taken_for_stopped() {
-        let error = judge(Some(Err(io::ErrorKind::PermissionDenied.into())), "x").unwrap_err();
+        let error = is_running(Some(Err(io::ErrorKind::PermissionDenied.into())), "x").unwrap_err();
         assert!(error.to_string().starts_with("cannot tell whether a server is running on x"));
     }
 }

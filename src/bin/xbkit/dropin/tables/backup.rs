@@ -2,16 +2,18 @@
 //! and `mariabackup` (10.11).
 
 use super::common::{
-    AFTERWARDS, COMPRESSION, CONNECT, DECOMPRESS_THREADS, DELTAS, ENCRYPTION, FIFO, HELP, INCLUDE,
-    INCREMENTAL_FLAG, KEYRINGS, LOCKS, NO_LOGIN, NO_REDO, PLACES, PREPARE, PREPARE_ONLY, SELECTION,
+    AFTERWARDS, BASE, COMPRESSION, CONNECT, DECOMPRESS_THREADS, DELTAS, ENCRYPTION, FIFO, HELP,
+    INCLUDE, INCREMENTAL_FLAG, KEYRINGS, LOCKS, NO_LOGIN, NO_REDO, PLACES, PREPARE_ONLY, SELECTION,
     SERVER, SERVERS, STOPPED, TUNING, ZSTD_LEVEL,
 };
 use crate::dropin::option::{Id, Opt, Table, Takes};
 
-const STREAM_HELP: &str = "stream to standard output; the only way in this version";
+const STREAM_HELP: &str = "stream to standard output: xbstream";
+const PREPARE_HELP: &str = "have the server recover an extracted backup";
+const PASSWORD_HELP: &str = "its password; better in an option file, or in MYSQL_PWD";
 
-const APPLY_LOG_ONLY: Opt = Opt::refused("apply-log-only", Takes::Bool, PREPARE);
-const REDO_ONLY: Opt = Opt::refused("redo-only", Takes::Bool, PREPARE);
+const APPLY_LOG_ONLY: Opt = Opt::refused("apply-log-only", Takes::Bool, BASE);
+const REDO_ONLY: Opt = Opt::refused("redo-only", Takes::Bool, BASE);
 
 const COMPACT: (&str, &str) = (
     "backups without secondary indexes are not in this version",
@@ -22,15 +24,15 @@ static INNOBACKUPEX_ONLY: &[Opt] = &[
     HELP,
     Opt::used("version", Takes::Nothing, Id::Version, "print the version and exit").short('v'),
     Opt::used("stream", Takes::Value, Id::Stream, STREAM_HELP),
-    Opt::ignored("password", Takes::Value, NO_LOGIN).short('p').client(),
+    Opt::used("password", Takes::Value, Id::Password, PASSWORD_HELP).short('p').client(),
     INCREMENTAL_FLAG,
     INCLUDE,
-    Opt::refused("apply-log", Takes::Bool, PREPARE),
+    Opt::used("apply-log", Takes::Bool, Id::Prepare, PREPARE_HELP),
     REDO_ONLY,
     APPLY_LOG_ONLY,
     Opt::refused("compact", Takes::Bool, COMPACT),
     Opt::ignored("rebuild-indexes", Takes::Bool, PREPARE_ONLY),
-    Opt::ignored("no-timestamp", Takes::Bool, "streaming makes no directory"),
+    Opt::used("no-timestamp", Takes::Bool, Id::NoTimestamp, "put the backup into DIR itself"),
     Opt::ignored("ibbackup", Takes::Value, "there is no other program to run"),
     ZSTD_LEVEL,
     Opt::ignored("strict", Takes::Bool, SERVERS),
@@ -52,13 +54,13 @@ static INNOBACKUPEX_ONLY: &[Opt] = &[
 static XTRABACKUP_ONLY: &[Opt] = &[
     HELP,
     Opt::used("version", Takes::Nothing, Id::Version, "print the version and exit").short('v'),
-    Opt::used("backup", Takes::Bool, Id::Backup, "back up a stopped server"),
+    Opt::used("backup", Takes::Bool, Id::Backup, "back up a server"),
     Opt::used("stream", Takes::Optional, Id::Stream, STREAM_HELP),
-    Opt::ignored("password", Takes::Secret, NO_LOGIN).short('p').client(),
+    Opt::used("password", Takes::Secret, Id::Password, PASSWORD_HELP).short('p').client(),
     Opt::ignored("password1", Takes::Secret, NO_LOGIN).client(),
     Opt::ignored("password2", Takes::Secret, NO_LOGIN).client(),
     Opt::ignored("password3", Takes::Secret, NO_LOGIN).client(),
-    Opt::refused("prepare", Takes::Bool, PREPARE),
+    Opt::used("prepare", Takes::Bool, Id::Prepare, PREPARE_HELP),
     APPLY_LOG_ONLY,
     REDO_ONLY,
     Opt::refused(
@@ -101,7 +103,7 @@ static MARIABACKUP_ONLY: &[Opt] = &[
     Opt::used("version", Takes::Nothing, Id::Version, "print the version and exit").short('v'),
     Opt::used("verbose", Takes::Bool, Id::Verbose, "accepted; each file is named anyway")
         .short('V'),
-    Opt::used("backup", Takes::Bool, Id::Backup, "back up a stopped server"),
+    Opt::used("backup", Takes::Bool, Id::Backup, "back up a server"),
     Opt::used("stream", Takes::Value, Id::Stream, STREAM_HELP),
     Opt::used(
         "mysqld-args",
@@ -109,9 +111,9 @@ static MARIABACKUP_ONLY: &[Opt] = &[
         Id::MysqldArgs,
         "what follows are options of the server",
     ),
-    Opt::ignored("password", Takes::Value, NO_LOGIN).short('p').client(),
-    Opt::refused("prepare", Takes::Bool, PREPARE),
-    Opt::refused("apply-log", Takes::Bool, PREPARE),
+    Opt::used("password", Takes::Value, Id::Password, PASSWORD_HELP).short('p').client(),
+    Opt::used("prepare", Takes::Bool, Id::Prepare, PREPARE_HELP),
+    Opt::used("apply-log", Takes::Bool, Id::Prepare, PREPARE_HELP),
     APPLY_LOG_ONLY,
     REDO_ONLY,
     Opt::refused(

@@ -3,36 +3,27 @@
 use crate::dropin::option::{Id, Opt, Takes};
 
 /// Why an option for locks, waiting or replication threads makes no difference.
-pub(super) const STOPPED: &str = "a stopped server has nothing to lock or to wait for";
+pub(super) const STOPPED: &str =
+    "a running server is locked by BACKUP STAGE, and a stopped one has nothing to lock";
 /// Why an option about the connection makes no difference.
-pub(super) const NO_LOGIN: &str = "nobody logs in: it is only asked whether a server answers";
+pub(super) const NO_LOGIN: &str = "makes no difference to how the server is reached";
 /// Why an option of `--prepare` makes no difference to a backup.
 pub(super) const PREPARE_ONLY: &str = "matters only when a backup is prepared";
-/// Why an option of `--copy-back` makes no difference to a backup.
-pub(super) const RESTORE_ONLY: &str = "matters only when a backup is put back";
 /// Why an option about a resource makes no difference.
 pub(super) const TUNING: &str = "tunes what is not tuned here";
 /// Why a server's option makes no difference.
 pub(super) const SERVERS: &str = "a server's option that does not change which files are carried";
 /// Why an option about redo makes no difference.
-pub(super) const NO_REDO: &str = "the redo log of a stopped server does not grow";
+pub(super) const NO_REDO: &str = "the redo log is followed in a way of its own";
 
 type Sentence = (&'static str, &'static str);
 
 const INCREMENTAL: Sentence = ("incremental backups are not in this version", "take a full backup");
 const PARTIAL: Sentence =
     ("partial backups are not in this version", "leave it out to carry the whole data directory");
-const RESTORE: Sentence = (
-    "putting a backup back is not in this version",
-    "extract the stream straight into the empty data directory, then give it to the server's user",
-);
 const KEYS: Sentence = (
     "handling the keys of encrypted tablespaces is not in this version",
     "leave it out: a cold backup carries encrypted files as they are, and they need their keyring",
-);
-const THROTTLE: Sentence = (
-    "throttling is not in this version",
-    "limit the stream in the pipe, for instance with pv -L 80m",
 );
 const HISTORY: Sentence =
     ("a history record is a row in a running server", "leave it out for a stopped server");
@@ -45,7 +36,7 @@ pub(super) const HELP: Opt =
 
 /// Connection options, spelled alike everywhere.
 pub(super) static CONNECT: &[Opt] = &[
-    Opt::ignored("user", Takes::Value, NO_LOGIN).short('u').client(),
+    Opt::used("user", Takes::Value, Id::User, "account for a running server").short('u').client(),
     Opt::used("host", Takes::Value, Id::Host, "host on which to look for a running server")
         .short('H')
         .client(),
@@ -61,12 +52,12 @@ pub(super) static CONNECT: &[Opt] = &[
     Opt::ignored("secure-auth", Takes::Bool, NO_LOGIN),
     Opt::ignored("default-auth", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("connect-timeout", Takes::Value, NO_LOGIN).client(),
-    Opt::ignored("ssl", Takes::Bool, NO_LOGIN).client(),
-    Opt::ignored("ssl-ca", Takes::Value, NO_LOGIN).client(),
+    Opt::used("ssl", Takes::Bool, Id::Ssl, "encrypt TCP connections").client(),
+    Opt::used("ssl-ca", Takes::Value, Id::SslCa, "authority to trust, PEM; implies --ssl").client(),
     Opt::ignored("ssl-capath", Takes::Value, NO_LOGIN).client(),
-    Opt::ignored("ssl-cert", Takes::Value, NO_LOGIN).client(),
+    Opt::used("ssl-cert", Takes::Value, Id::SslCert, "certificate to show, PEM").client(),
     Opt::ignored("ssl-cipher", Takes::Value, NO_LOGIN).client(),
-    Opt::ignored("ssl-key", Takes::Value, NO_LOGIN).client(),
+    Opt::used("ssl-key", Takes::Value, Id::SslKey, "its key, PEM").client(),
     Opt::ignored("ssl-crl", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("ssl-crlpath", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("ssl-mode", Takes::Value, NO_LOGIN).client(),
@@ -75,7 +66,13 @@ pub(super) static CONNECT: &[Opt] = &[
     Opt::ignored("ssl-fplist", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("ssl-session-data", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("ssl-session-data-continue-on-failed-reuse", Takes::Bool, NO_LOGIN).client(),
-    Opt::ignored("ssl-verify-server-cert", Takes::Bool, NO_LOGIN).client(),
+    Opt::used(
+        "ssl-verify-server-cert",
+        Takes::Bool,
+        Id::SslVerify,
+        "check who the server is; on with --ssl-ca",
+    )
+    .client(),
     Opt::ignored("tls-version", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("tls-ciphersuites", Takes::Value, NO_LOGIN).client(),
     Opt::ignored("tls-sni-servername", Takes::Value, NO_LOGIN).client(),
@@ -93,8 +90,15 @@ pub(super) static PLACES: &[Opt] = &[
     Opt::used("datadir", Takes::Value, Id::Datadir, "the server's data directory; /var/lib/mysql")
         .short('h')
         .server(),
-    Opt::ignored("target-dir", Takes::Value, "only a place for scratch files when streaming"),
-    Opt::ignored("tmpdir", Takes::Value, "nothing is spooled").short('t').server(),
+    Opt::used(
+        "target-dir",
+        Takes::Value,
+        Id::TargetDir,
+        "directory of the backup; when streaming it is not used",
+    ),
+    Opt::used("tmpdir", Takes::Value, Id::Tmpdir, "directory to spool in; that of the system")
+        .short('t')
+        .server(),
     Opt::used(
         "defaults-group",
         Takes::Value,
@@ -116,7 +120,12 @@ pub(super) static PLACES: &[Opt] = &[
         Id::NoManifest,
         "do not end the stream in a manifest, by which it can be proven whole",
     ),
-    Opt::refused("throttle", Takes::Value, THROTTLE).unless(&["0"]),
+    Opt::used(
+        "throttle",
+        Takes::Value,
+        Id::Throttle,
+        "bytes a second to read of data files, with a suffix; a bare number as in the real program",
+    ),
     Opt::ignored("close-files", Takes::Bool, TUNING),
     Opt::ignored("open-files-limit", Takes::Value, TUNING).server(),
     Opt::ignored("core-file", Takes::Bool, TUNING),
@@ -255,33 +264,28 @@ pub(super) static LOCKS: &[Opt] = &[
     Opt::ignored("startup-wait-timeout", Takes::Value, STOPPED),
     Opt::ignored("kill-long-queries-timeout", Takes::Value, STOPPED),
     Opt::ignored("kill-long-query-type", Takes::Value, STOPPED),
-    Opt::ignored("safe-slave-backup", Takes::Bool, STOPPED),
-    Opt::ignored("safe-slave-backup-timeout", Takes::Value, STOPPED),
     Opt::refused(
+        "safe-slave-backup",
+        Takes::Bool,
+        (
+            "stopping replication during a backup is not in this version",
+            "STOP SLAVE SQL_THREAD before, and START SLAVE SQL_THREAD afterwards",
+        ),
+    ),
+    Opt::ignored("safe-slave-backup-timeout", Takes::Value, STOPPED),
+    Opt::used(
         "slave-info",
         Takes::Bool,
-        (
-            "the position of a replica's source is asked from a running server",
-            "leave it out: a cold backup carries the replica's own state with its data directory",
-        ),
+        Id::SlaveInfo,
+        "keep what makes the restored server a replica of this one's primaries",
     ),
-    Opt::refused(
-        "galera-info",
-        Takes::Bool,
-        (
-            "the state of a cluster node is asked from a running server",
-            "leave it out: a cold backup carries grastate.dat with the data directory",
-        ),
-    ),
+    Opt::used("galera-info", Takes::Bool, Id::GaleraInfo, "keep the server's place in its cluster"),
     Opt::refused(
         "binlog-info",
         Takes::Optional,
-        (
-            "the binary log's position is asked from a running server",
-            "leave it out: a cold backup carries the binary logs of the data directory",
-        ),
+        ("the position is asked under a lock that is needed anyway", "leave it out"),
     )
-    .unless(&["off", "auto"]),
+    .unless(&["on", "auto", "off"]),
     Opt::ignored("dump-innodb-buffer-pool", Takes::Bool, "only a running server dumps its pool"),
     Opt::ignored("dump-innodb-buffer-pool-timeout", Takes::Value, STOPPED),
     Opt::ignored("dump-innodb-buffer-pool-pct", Takes::Value, STOPPED),
@@ -290,23 +294,27 @@ pub(super) static LOCKS: &[Opt] = &[
 
 /// What is done with a backup afterwards.
 pub(super) static AFTERWARDS: &[Opt] = &[
-    Opt::refused("copy-back", Takes::Bool, RESTORE),
-    Opt::refused("move-back", Takes::Bool, RESTORE),
-    Opt::ignored("force-non-empty-directories", Takes::Bool, RESTORE_ONLY),
+    Opt::used("copy-back", Takes::Bool, Id::CopyBack, "copy a prepared backup into the datadir"),
+    Opt::used("move-back", Takes::Bool, Id::MoveBack, "move a prepared backup into the datadir"),
+    Opt::used(
+        "force-non-empty-directories",
+        Takes::Bool,
+        Id::ForceNonEmpty,
+        "let the datadir hold other files already",
+    ),
     Opt::refused(
         "export",
         Takes::Bool,
         ("exporting tables is not in this version", "prepare the extracted backup with --export"),
     ),
-    Opt::ignored("use-memory", Takes::Value, PREPARE_ONLY),
+    Opt::used("use-memory", Takes::Value, Id::UseMemory, "buffer pool of the server that recovers"),
     Opt::ignored("rebuild-threads", Takes::Value, PREPARE_ONLY),
 ];
 
-/// `--prepare` under any of its names.
-pub(super) const PREPARE: Sentence = (
-    "preparing a backup is not in this version",
-    "a cold backup needs none: start the server on the extracted directory; \
-     a hot backup is prepared by the program that made it",
+/// Preparing without rolling back, for deltas to come.
+pub(super) const BASE: Sentence = (
+    "preparing the base of incremental backups is not in this version",
+    "take full backups, and prepare them without it",
 );
 
 /// Keys of encrypted tablespaces.

@@ -13,7 +13,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::dropin::option::{Act, Table, Takes, all};
+    use crate::dropin::option::{Act, Id, Table, Takes, all};
 
     const TABLES: [(&str, Table); 5] = [
         ("xbstream", XBSTREAM),
@@ -50,11 +50,12 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_never_honoured_so_never_kept() {
+    fn passwords_are_kept_as_secrets_or_not_at_all() {
         for (tool, table) in TABLES {
             for opt in all(table).filter(|opt| opt.name.ends_with("password")) {
                 assert_ne!(opt.takes, Takes::Optional, "{tool}");
-                assert!(matches!(opt.act, Act::Ignore(_)), "{tool}");
+                let kept = matches!(opt.act, Act::Use(Id::Password, _) | Act::Ignore(_));
+                assert!(kept, "{tool}");
             }
         }
     }
