@@ -405,6 +405,7 @@ fn hot_backup(mut args: BackupArgs) -> Status {
             max_spool: args.max_spool,
             throttle: args.throttle,
             lock_wait: args.lock_wait_timeout.map(Duration::from_secs),
+            manifest: !args.no_manifest,
             slave_info: args.slave_info,
             galera_info: args.galera_info,
             parallel: args.parallel,

@@ -150,6 +150,7 @@ pub(crate) struct HotBackup {
     pub(crate) max_spool: Option<u64>,
     pub(crate) throttle: Option<u64>,
     pub(crate) lock_wait: Option<Duration>,
+    pub(crate) manifest: bool,
     pub(crate) slave_info: bool,
     pub(crate) galera_info: bool,
     pub(crate) parallel: Option<usize>,
@@ -206,6 +207,7 @@ impl HotBackup {
             .of_server_backup(Backup::of_server(self.connect))
             .format(self.format)
             .cancel(token)
+            .manifest(self.manifest)
             .slave_info(self.slave_info)
             .galera_info(self.galera_info)
             .tool(self.tool.0, self.tool.1)

@@ -41,6 +41,7 @@ pub(super) fn backup(
         max_spool: None,
         throttle: throttle(tool, given)?,
         lock_wait: None,
+        manifest: !getopt::is_on(given, Id::NoManifest),
         slave_info: getopt::is_on(given, Id::SlaveInfo),
         galera_info: getopt::is_on(given, Id::GaleraInfo),
         parallel: Some(parallel),
