@@ -10,6 +10,6 @@ mod state;
 pub use connect::{Connect, Secret};
 pub(crate) use session::{Rows, Session};
 pub use stage::StageTimes;
-pub(crate) use stage::{Stage, Stages};
+pub(crate) use stage::{LOCKED_PATIENCE, Stage, Stages};
 pub use state::Position;
 pub(crate) use state::{Lsns, Variables, check_privileges, galera, lsns, position, slaves};

@@ -57,6 +57,7 @@ pub(crate) struct Session {
     answers: Receiver<Answer>,
     id: u32,
     busy: bool,
+    patience: Duration,
 }
 
 impl Session {
@@ -88,7 +89,14 @@ impl Session {
             }
         })?;
         let id = wait(&greeting, look, Some(ANSWER_PATIENCE))??;
-        let mut session = Self { connect: connect.clone(), ask, answers, id, busy: false };
+        let mut session = Self {
+            connect: connect.clone(),
+            ask,
+            answers,
+            id,
+            busy: false,
+            patience: ANSWER_PATIENCE,
+        };
         // A backup asks now and then; nothing may end the connection meanwhile.
         session.run("SET SESSION wait_timeout = 2147483, SESSION sql_mode = ''", look)?;
         Ok(session)
@@ -100,7 +108,12 @@ impl Session {
     /// `Query`, `Auth`, `LockWait`, `Connect`; what `look` says. After the latter two the session
     /// is of no use any more.
     pub(crate) fn run(&mut self, statement: &str, look: Look<'_>) -> Result<Rows> {
-        self.run_within(statement, look, Some(ANSWER_PATIENCE))
+        self.run_within(statement, look, Some(self.patience))
+    }
+
+    /// From now on, statements that wait for no lock may take so long.
+    pub(crate) fn be_patient_for(&mut self, time: Duration) {
+        self.patience = time;
     }
 
     /// Runs a statement that may wait for locks as long as the session's `lock_wait_timeout` says.
@@ -172,8 +185,8 @@ fn wait<T>(from: &Receiver<T>, look: Look<'_>, patience: Option<Duration>) -> Re
             Err(RecvTimeoutError::Timeout) => look()?,
         }
         if patience.is_some_and(|patience| begin.elapsed() > patience) {
-            let message =
-                format!("the server did not answer within {} s", ANSWER_PATIENCE.as_secs());
+            let seconds = begin.elapsed().as_secs();
+            let message = format!("the server did not answer within {seconds} s");
             return Err(Error::new(ErrorKind::Connect, message));
         }
     }
@@ -222,6 +235,9 @@ fn query_error(error: mysql::Error, statement: &str) -> Error {
             let message = format!("{statement}: the connection to the server broke");
             Error::io(ErrorKind::Connect, message, error)
         }
-        error => Error::new(ErrorKind::Connect, format!("{statement}: {error}")),
+        error => {
+            let message = format!("{statement}: the connection to the server broke: {error}");
+            Error::new(ErrorKind::Connect, message)
+        }
     }
 }

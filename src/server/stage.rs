@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use super::session::{Look, Session};
 use crate::error::{Error, ErrorKind, Result};
 
+/// How long a statement may take while others wait for the backup: then it gives up, and frees them.
+pub(crate) const LOCKED_PATIENCE: Duration = Duration::from_secs(30);
+
 /// A stage of a backup, in order. A connection that closes ends all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -60,6 +63,7 @@ impl Stages {
         // Who waits for us does so from the moment we ask.
         let asked = Instant::now();
         let statement = format!("BACKUP STAGE {}", stage.name());
+        self.session.be_patient_for(LOCKED_PATIENCE);
         self.session.run_waiting(&statement, look).map_err(|error| match error.kind() {
             ErrorKind::LockWait if stage == Stage::Start => {
                 error.hint("another backup is running on this server, or a table is locked")
@@ -75,9 +79,9 @@ impl Stages {
         Ok(())
     }
 
-    /// Runs a statement of the connection that holds the locks.
+    /// Runs a statement of the connection that holds the locks, which waits for none.
     pub(crate) fn run(&mut self, statement: &str, look: Look<'_>) -> Result<()> {
-        self.session.run_waiting(statement, look).map(drop)
+        self.session.run(statement, look).map(drop)
     }
 
     /// Releases everything, and tells how long it was held.

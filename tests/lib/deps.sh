@@ -7,8 +7,8 @@ set -euo pipefail
 packages_of() {
     case $1 in
     build) echo gcc libc6-dev ;;                   # zstd's C sources; the linker
-    demo) echo mariadb-server-core mariadb-client-core ;;
-    test) echo mariadb-server-core mariadb-client-core \
+    demo) echo mariadb-server-core mariadb-client-core mariadb-client ;; # mariadb-binlog
+    test) echo mariadb-server-core mariadb-client-core mariadb-client \
         mariadb-backup \
         gzip pigz lz4 zstd \
         tar libarchive-tools \

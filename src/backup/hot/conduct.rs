@@ -22,8 +22,8 @@ use crate::format::member::MemberPath;
 use crate::innodb::redo::own_header;
 use crate::io::spool::Spool;
 use crate::server::{
-    Lsns, Position, Session, Stage, StageTimes, Stages, Variables, check_privileges, galera, lsns,
-    position, slaves,
+    LOCKED_PATIENCE, Lsns, Position, Session, Stage, StageTimes, Stages, Variables,
+    check_privileges, galera, lsns, position, slaves,
 };
 use crate::sys::file;
 use crate::sys::thread::spawn_worker;
@@ -170,6 +170,7 @@ impl Conductor<'_> {
 
         let spool = Spool::new(&self.job.tmpdir, SPOOL_MEMORY, self.job.max_spool);
         let mut locked = LockedFiles::new(spool);
+        self.query.be_patient_for(LOCKED_PATIENCE);
         stages.enter(Stage::Flush, &look)?;
         stages.enter(Stage::BlockDdl, &look)?;
         self.read_others(&mut locked, &look)?;
@@ -183,7 +184,7 @@ impl Conductor<'_> {
         let end = lsns(&mut self.query, &look)?.current;
         stages.run("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS", &look)?;
         self.read_aria(&mut locked, &look)?;
-        follow.finish_at(end, &look)?;
+        follow.finish_at(end, LOCKED_PATIENCE, &look)?;
         let end_time = self.ask_one("SELECT NOW()")?;
         let times = stages.end(&look)?;
         Ok(AllRead {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -155,13 +155,31 @@ impl Follow {
     }
 
     /// Has the log copied to `lsn` at least, and waits for that.
-    pub(super) fn finish_at(&self, lsn: Lsn, look: &dyn Fn() -> Result<()>) -> Result<()> {
+    ///
+    /// # Errors
+    /// What `look` says; `Connect` if it takes longer than `patience`.
+    pub(super) fn finish_at(
+        &self,
+        lsn: Lsn,
+        patience: Duration,
+        look: &dyn Fn() -> Result<()>,
+    ) -> Result<()> {
+        let begin = Instant::now();
         let mut state = self.state.lock();
         state.target = Some(lsn);
         self.changed.notify_all();
         while !state.done {
             self.changed.wait_for(&mut state, POLL);
             parking_lot::MutexGuard::unlocked(&mut state, look)?;
+            if !state.done && begin.elapsed() > patience {
+                let (copied, seconds) = (state.copied, patience.as_secs());
+                let message = format!(
+                    "the server did not write its redo log up to LSN {lsn} within {seconds} s, but up \
+                     to {copied}"
+                );
+                return Err(Error::new(ErrorKind::Connect, message)
+                    .hint("the server's disk may hang; the locks were released, so try again"));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,98 @@
+#!/bin/bash
+# One row of the covering table: row.sh NAME, with the row's settings in the environment.
+#
+# SCHEMA_EDIT  what sed does to schema.sql
+# OPTIONS   of every server of the row        LOADS    procedures that write meanwhile
+# BACKUP    options of xbkit backup           BY       xbkit, innobackupex, mariabackup-dir, mariabackup
+# RESTORE   restore, prepare, mariabackup, dropin      NO_BINLOG=1: only sums and checks prove the copy
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=lib.sh
+. tests/hot/lib.sh
+XBKIT=$(realpath "$XBKIT")
+
+name=$1
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbhot.XXXXXX")
+trap 'round_cleanup; rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP
+source=$scratch/s copy=$scratch/c stream=$scratch/stream
+mkdir -p "$copy" "$scratch/bin"
+"$XBKIT" link "$scratch/bin" >/dev/null || exit 1
+
+fail() {
+    echo "row $name: $*" >&2
+    exit 1
+}
+
+# @DIR@ in options stands for a directory of the row.
+read -ra ROUND_OPTIONS <<<"--innodb-log-file-size=10M --innodb-buffer-pool-size=48M ${OPTIONS:-}"
+ROUND_OPTIONS=("${ROUND_OPTIONS[@]//@DIR@/$scratch}")
+ROUND_OPTIONS=("${ROUND_OPTIONS[@]//@PLUGINS@/$PWD/.plugins}")
+if [[ ${OPTIONS:-} == *@DIR@/keys* ]]; then
+    for id in 1 2 3; do echo "$id;$(openssl rand -hex 32)"; done >"$scratch/keys"
+fi
+for dir in home undo log; do
+    [[ ${OPTIONS:-} != *@DIR@/$dir* ]] || mkdir "$scratch/$dir"
+done
+read -ra loads <<<"${LOADS-w_bank w_many w_ddl}"
+read -ra backup <<<"${BACKUP:-}"
+
+source_under_load "$source" "${loads[@]}" || fail "no source"
+case ${BY:-xbkit} in
+xbkit) back_up "$source" "$stream" "${backup[@]}" || fail "the backup failed" ;;
+innobackupex)
+    timeout -k 10 120 "$scratch/bin/innobackupex" --no-defaults --socket="$source/sock" --user=root \
+        --tmpdir="$scratch" --stream=xbstream ./ >"$stream" 2>"$stream.log" || fail "$(cat "$stream.log")"
+    [[ $(tail -1 "$stream.log") == *"completed OK!" ]] || fail "the last line is not the one that callers look for"
+    ;;
+mariabackup-dir)
+    timeout -k 10 120 "$scratch/bin/mariabackup" --no-defaults --backup --socket="$source/sock" --user=root \
+        --tmpdir="$scratch" --target-dir="$copy/data" >"$stream.log" 2>&1 || fail "$(cat "$stream.log")"
+    ;;
+mariabackup) # the real one
+    mariabackup --no-defaults --backup --stream=mbstream --socket="$source/sock" --user=root \
+        --datadir="$source/data" >"$stream" 2>"$stream.log" || fail "$(tail -5 "$stream.log")"
+    ;;
+esac
+sleep 0.3 # so that there is something to replay
+load_stop "$source" || fail "a writer failed"
+
+[ -d "$copy/data" ] || case ${RESTORE:-restore} in
+restore)
+    "$XBKIT" verify <"$stream" || fail "the stream is not proven whole"
+    "$XBKIT" restore --owner root --tmpdir "$scratch" --datadir "$copy/data" "$stream" || fail "restore"
+    ;;
+mariabackup | prepare | dropin)
+    mkdir "$copy/data" && mbstream -x -C "$copy/data" <"$stream" || fail "mbstream"
+    ;;
+esac
+case ${RESTORE:-restore} in
+prepare)
+    plugins=()
+    [[ ${OPTIONS:-} != *@PLUGINS@* ]] || plugins=(--server-option="plugin-dir=$PWD/.plugins")
+    "$XBKIT" prepare --tmpdir "$scratch" "${plugins[@]}" "$copy/data" || fail "prepare"
+    ;;
+mariabackup)
+    mariabackup --prepare --target-dir="$copy/data" >"$copy/prepare.log" 2>&1 ||
+        fail "$(tail -20 "$copy/prepare.log")"
+    ;;
+dropin)
+    mv "$copy/data" "$copy/prepared"
+    "$scratch/bin/mariabackup" --prepare --target-dir="$copy/prepared" || fail "--prepare"
+    "$scratch/bin/mariabackup" --no-defaults --copy-back --target-dir="$copy/prepared" --datadir="$copy/data" ||
+        fail "--copy-back"
+    cp "$copy"/prepared/*_binlog_info "$copy/data/"
+    [ "$(id -u)" != 0 ] || chown -R root "$copy/data"
+    ;;
+esac
+# A backup has all its parts in one place.
+for dir in home undo log; do
+    ROUND_OPTIONS=("${ROUND_OPTIONS[@]//$scratch\/$dir/./}")
+done
+server_up "$copy" --skip-log-bin --server-id=2 || fail "no server starts on the copy"
+if [ -n "${NO_BINLOG:-}" ]; then
+    check_copy "$copy" || fail "the copy is not well"
+else
+    prove "$source" "$copy" || fail "the copy is not the source"
+fi
+echo "row $name: passed"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# Hot backups of a private MariaDB server under load: a covering table of what servers, tables,
+# writers and ways of restoring there are. Each row is proven: tables checked, sums constant, and
+# the source's binary log, replayed from the recorded position, gives equal checksums everywhere.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+export XBKIT=${XBKIT:-${CARGO_TARGET_DIR:-target}/debug/xbkit}
+PATH=$PATH:/usr/sbin
+for program in mariadbd mariadb-install-db mariadb mariadb-binlog mariabackup mbstream openssl; do
+    command -v $program >/dev/null || { echo "hot: $program is not installed" >&2; exit 77; }
+done
+
+failed=0
+row() { # row NAME SETTING=VALUE...
+    [[ $1 == *"${ROW:-}"* ]] || return 0
+    if [[ $* == *@PLUGINS@* && ! -e .plugins/file_key_management.so ]]; then
+        echo "row $1: SKIPPED, as file_key_management.so is not there"
+        [ "${XBK_REQUIRE_PEERS:-0}" != 1 ] || failed=$((failed + 1))
+        return 0
+    fi
+    env "${@:2}" tests/hot/row.sh "$1" || failed=$((failed + 1))
+}
+
+keys='--plugin-dir=@PLUGINS@ --plugin-load-add=file_key_management --loose-file-key-management --loose-file-key-management-filename=@DIR@/keys'
+encrypt="$keys --innodb-encrypt-tables=ON --innodb-encrypt-log=ON --innodb-encryption-threads=2 --innodb-encryption-rotate-key-age=1"
+
+row "usual" BACKUP="--parallel=4"
+row "pages of 4 KiB, undo tablespaces, lazy log" RESTORE=mariabackup BACKUP="--chunk-size=64K" \
+    OPTIONS="--innodb-page-size=4k --innodb-undo-tablespaces=3 --innodb-undo-log-truncate=ON --innodb-max-undo-log-size=10M --innodb-flush-log-at-trx-commit=0 --innodb-flush-log-at-timeout=30"
+# Tables that neither large pages nor one tablespace for all can have.
+plain='s/ROW_FORMAT=COMPRESSED//; s/PAGE_COMPRESSED=1//'
+row "pages of 64 KiB, buffered" RESTORE=prepare SCHEMA_EDIT="$plain" BACKUP="--parallel=2" \
+    OPTIONS="--innodb-page-size=64k --innodb-flush-method=fsync --innodb-log-file-buffering=ON"
+row "encrypted" RESTORE=prepare OPTIONS="$encrypt --aria-encrypt-tables=ON"
+row "encrypted, checksums of before 10.5" RESTORE=mariabackup OPTIONS="$encrypt --innodb-checksum-algorithm=crc32"
+row "checksums of before 10.5" BACKUP="--parallel=2" OPTIONS="--innodb-checksum-algorithm=crc32"
+row "directories elsewhere" \
+    OPTIONS="--innodb-data-home-dir=@DIR@/home --innodb-undo-directory=@DIR@/undo --innodb-log-group-home-dir=@DIR@/log --innodb-data-file-path=ibdata1:12M;ibdata2:12M:autoextend --innodb-undo-tablespaces=2"
+row "one tablespace for all" RESTORE=mariabackup SCHEMA_EDIT="$plain" OPTIONS="--innodb-file-per-table=0" LOADS="w_bank w_many"
+row "no binary log" NO_BINLOG=1 BACKUP="--parallel=2"
+row "an idle server" LOADS=
+row "slowed down, and its log goes round" BACKUP="--throttle=20M" OPTIONS="--innodb-log-file-size=8M"
+row "by innobackupex, as typed" BY=innobackupex RESTORE=dropin
+row "by mariabackup, into a directory" BY=mariabackup-dir RESTORE=prepare
+row "made by the real mariabackup" BY=mariabackup RESTORE=prepare
+row "strict checksums, small write-ahead" RESTORE=prepare OPTIONS="--innodb-checksum-algorithm=strict_full_crc32 --innodb-log-write-ahead-size=512"
+
+[ $failed = 0 ] || { echo "hot: $failed rows failed" >&2; exit 1; }
