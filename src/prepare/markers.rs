@@ -72,6 +72,13 @@ fn find(dir: &Dir) -> Result<Found> {
         }
         for name in list(dir, database)? {
             let path = [database, b"/", name.as_bytes()].concat();
+            if path.ends_with(b".isl") {
+                let message =
+                    "the backup has a table elsewhere, at a path that its redo log names too";
+                return Err(Error::new(ErrorKind::Unsupported, message)
+                    .at_path(Path::new(OsStr::from_bytes(&path)))
+                    .hint("a server would recover into the file at that path: use mariabackup --prepare"));
+            }
             for (suffix, list) in [
                 (&b".del"[..], &mut found.del),
                 (b".ren", &mut found.ren),
@@ -186,6 +193,13 @@ mod tests {
         let scratch = tree(&[("b.ibd", "A"), ("b.ibd.xbkit-ren", "B"), ("b.ren", "d/a")]);
         apply(&Dir::open(scratch.path()).unwrap()).unwrap();
         assert_eq!(left(&scratch), "a.ibd=B b.ibd=A");
+    }
+
+    #[test]
+    fn a_table_elsewhere_is_not_recovered_there() {
+        let scratch = tree(&[("a.ibd", "A"), ("a.isl", "/elsewhere/d/a.ibd")]);
+        let error = apply(&Dir::open(scratch.path()).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 
     #[test]

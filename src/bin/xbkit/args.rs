@@ -128,6 +128,7 @@ struct ExtractArgs {
 
 /// Stream the data of a running MariaDB server, or of a stopped one, to standard output
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is given or not")]
 struct BackupArgs {
     /// The server is stopped: copy its files
     #[arg(long)]

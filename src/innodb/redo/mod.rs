@@ -13,6 +13,7 @@
 
 mod header;
 mod mtr;
+mod names;
 
 pub(crate) use header::{Checkpoint, HEADER_LEN, Header, Lsn, own_header};
 pub(crate) use mtr::{MAX_MTR, Walk, rewrite};

@@ -8,6 +8,7 @@
 //! number `v` of variable length follows, and that `v + 15` bytes follow from its own first byte on.
 
 use super::header::{Header, Lsn};
+use super::names::localise;
 use super::{be32, crc32c_of};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,20 +44,31 @@ impl Walk {
 
 /// Walks through `window`, whose first byte is at `lsn` where a mini-transaction begins, and makes
 /// it part of a log that never went round: each sequence byte becomes 1. Checksums do not cover it.
+/// Names of files elsewhere become those that the copy has.
 pub(crate) fn rewrite(header: &Header, window: &mut [u8], lsn: Lsn) -> Walk {
     let mut len = 0;
     loop {
         let rest = window.get(len..).unwrap_or_default();
         match frame(header, rest, lsn + len as u64) {
             Frame::Whole { sequence_at, end } => {
-                if let Some(byte) = window.get_mut(len + sequence_at) {
-                    *byte = 1;
-                }
+                adapt(window.get_mut(len..len + end).unwrap_or_default(), sequence_at);
                 len += end;
             }
             Frame::GoesOn => return Walk::Whole { len },
             Frame::None => return Walk::End { len },
         }
+    }
+}
+
+/// Makes a whole mini-transaction one of the copy.
+fn adapt(mtr: &mut [u8], sequence_at: usize) {
+    let (records, tail) = mtr.split_at_mut_checked(sequence_at).unwrap_or_default();
+    let Some((sequence, tail)) = tail.split_first_mut() else { return };
+    *sequence = 1;
+    if localise(records)
+        && let Some((nonce, checksum)) = tail.split_last_chunk_mut::<CHECKSUM_LEN>()
+    {
+        *checksum = crc32c_of(&[records, nonce]).to_be_bytes();
     }
 }
 
@@ -110,7 +122,7 @@ fn records(bytes: &[u8]) -> Result<Option<usize>> {
         if short != 0 {
             at += short;
         } else {
-            let Some(value) = variable(bytes.get(at..).unwrap_or_default())? else {
+            let Some((value, _)) = variable(bytes.get(at..).unwrap_or_default())? else {
                 return Ok(None);
             };
             at += value as usize + 15;
@@ -121,8 +133,8 @@ fn records(bytes: &[u8]) -> Result<Option<usize>> {
     }
 }
 
-/// A number of 1 to 5 bytes at the begin of `bytes`; `None` if it goes on behind them.
-fn variable(bytes: &[u8]) -> Result<Option<u32>> {
+/// A number of 1 to 5 bytes at the begin of `bytes`, and how many; `None` if it goes on behind them.
+pub(super) fn variable(bytes: &[u8]) -> Result<Option<(u32, usize)>> {
     let Some(&first) = bytes.first() else { return Ok(None) };
     let first = u32::from(first);
     let (len, high, base) = match first {
@@ -135,7 +147,7 @@ fn variable(bytes: &[u8]) -> Result<Option<u32>> {
     };
     let Some(low) = bytes.get(1..len) else { return Ok(None) };
     let value = low.iter().fold(high, |value, byte| value << 8 | u32::from(*byte));
-    value.checked_add(base).map(Some).ok_or_else(no_length)
+    value.checked_add(base).map(|value| Some((value, len))).ok_or_else(no_length)
 }
 
 fn no_length() -> Error {
@@ -252,6 +264,27 @@ mod tests {
         assert_eq!(again, straight);
         // The same bytes one round later are old: their sequence bytes are wrong.
         assert_eq!(rewrite(&header, &mut log, 1777).len(), 0);
+    }
+
+    #[test]
+    fn names_of_files_elsewhere_become_the_copys_with_a_right_checksum() {
+        for format in [PLAIN, ENCRYPTED] {
+            let header = header(1000, 1 << 20, format, 1);
+            let mut log = Vec::new();
+            let name = b"/elsewhere/db/t.ibd";
+            let mut records = vec![0xb0, u8::try_from(2 + name.len() + 1 - 15).unwrap(), 5, 0];
+            records.extend(name);
+            put_mtr(&mut log, &header, 1000, &records);
+            put_mtr(&mut log, &header, 1000, &record(0x30, 40));
+            let whole = log.len();
+            assert_eq!(rewrite(&header, &mut log, 1000), Walk::Whole { len: whole });
+            assert!(log[4..].starts_with(b".//////////db/t.ibd"));
+            assert_eq!(
+                rewrite(&header, &mut log, 1000),
+                Walk::Whole { len: whole },
+                "its checksum"
+            );
+        }
     }
 
     #[test]
