@@ -150,12 +150,12 @@ HOT_DIR=$(dirname "${BASH_SOURCE[0]}")
 # source_under_load DIR PROCEDURE...: a server with all tables, being written to.
 source_under_load() {
     local dir=$1 before
-    mkdir -p "$dir/binlog"
+    mkdir -p "$dir/binlog" "$dir/outside"
     source_init "$dir" || return 1
     local -a log=(--log-bin="$dir/binlog/bin" --binlog-format=ROW --server-id=1)
     [ -z "${NO_BINLOG:-}" ] || log=()
     server_up "$dir" "${log[@]}" || return 1
-    sed "${SCHEMA_EDIT:-}" "$HOT_DIR/schema.sql" | client "$dir" || return 1
+    sed "s,@OUTSIDE@,$dir/outside,; ${SCHEMA_EDIT:-}" "$HOT_DIR/schema.sql" | client "$dir" || return 1
     load_start "$dir" "${@:2}"
     # Until the writers have got somewhere; a log that goes round is what matters.
     before=$(lsn "$dir")
