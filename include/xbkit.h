@@ -114,7 +114,7 @@
 #define XBK_OPT_PARALLEL 1
 
 /**
- * Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer.
+ * Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer, convert.
  */
 #define XBK_OPT_CHUNK_SIZE 2
 
@@ -126,13 +126,13 @@
 
 /**
  * End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
- * backup, writer.
+ * backup, writer, convert.
  */
 #define XBK_OPT_MANIFEST 4
 
 /**
  * The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
- * they stand one behind the other. string; create, backup, writer.
+ * they stand one behind the other. string; create, backup, writer, convert.
  */
 #define XBK_OPT_FORMAT 10
 
@@ -228,8 +228,27 @@
 #define XBK_OPT_ALLOW_UNPROVEN 80
 
 /**
+ * Where members wait for their ends that do not fit into memory, in files without names; "/tmp" if
+ * not set. string; convert.
+ */
+#define XBK_OPT_TMPDIR 84
+
+/**
+ * Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
+ * convert.
+ */
+#define XBK_OPT_MAX_SPOOL 85
+
+/**
+ * Let every member wait for the end, for streams that change members that ended. bool, off if not
+ * set; convert.
+ */
+#define XBK_OPT_SPOOL_ALL 86
+
+/**
  * Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
- * cut behind a member then passes for whole. bool, off if not set; extract, list, verify, reader.
+ * cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
+ * reader, convert.
  */
 #define XBK_OPT_ALLOW_MISSING_END 90
 
@@ -292,6 +311,11 @@
  * Bit of xbk_option_jobs(): xbk_reader_new_fd(), xbk_reader_new_cb().
  */
 #define XBK_JOB_READER 128
+
+/**
+ * Job: xbk_convert_fd() and xbk_convert_cb().
+ */
+#define XBK_JOB_CONVERT 256
 
 /**
  * Major version of this header; compare with xbk_version_number().
@@ -728,6 +752,55 @@ int32_t xbk_cancel_is_set(const xbk_cancel *cancel);
  * Thread safety: no other thread may still use it. Since: 0.1
  */
 void xbk_cancel_free(xbk_cancel *cancel);
+
+/**
+ * Reads a stream from one descriptor, and writes it to another in the format XBK_OPT_FORMAT says,
+ * with a manifest of its own. Outer gzip, zstd and lz4 layers come off. Members of an xbstream that
+ * becomes a tar archive wait for their ends in memory, then below XBK_OPT_TMPDIR. The new stream
+ * ends only if the old one does; after a failure its reader must be told.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; both keep their flags, and stay open.
+ * \param options   may be NULL; XBK_OPT_FORMAT, CHUNK_SIZE, MANIFEST, TMPDIR, MAX_SPOOL, SPOOL_ALL,
+ *                  ALLOW_MISSING_END
+ * \param in_fd     where the stream comes from; borrowed
+ * \param out_fd    where the new one goes; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
+ *         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
+ *         XBK_E_UNSUPPORTED for a stream that changes members that ended; XBK_E_SOURCE; XBK_E_SINK,
+ *         XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE of the output or the spool; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_convert_fd(const xbk_options *options,
+                          int in_fd,
+                          int out_fd,
+                          const xbk_observer *observer,
+                          xbk_report **report,
+                          xbk_error **err);
+
+/**
+ * The same with callbacks, which run on this thread, with user.
+ * \param options   may be NULL; as for xbk_convert_fd()
+ * \param read_fn   gives the stream; must not be NULL
+ * \param write_fn  takes the new one; must not be NULL
+ * \param user      handed to both; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_convert_fd(); XBK_E_CALLBACK if a callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_convert_cb(const xbk_options *options,
+                          xbk_read_fn read_fn,
+                          xbk_write_fn write_fn,
+                          void *user,
+                          const xbk_observer *observer,
+                          xbk_report **report,
+                          xbk_error **err);
 
 /**
  * Streams files, XBK_OPT_FILE, to a descriptor. With XBK_OPT_PARALLEL above 1 members interleave.

@@ -22,6 +22,11 @@ pub const TAR_EXTENSION: u64 = 1 << 20;
 /// the map arrives. A page-compressed table of 64 GiB has one for each page of 16 KiB.
 pub const TAR_SPARSE_ENTRIES: usize = 1 << 22;
 
+/// Most bytes of members that may wait at once in a conversion, unless asked otherwise: 64 GiB.
+///
+/// Whoever converts untrusted streams should not lose a file system to one of them.
+pub const CONVERT_SPOOL: u64 = 64 << 30;
+
 /// Longest single path component, in bytes: `NAME_MAX` of every Linux file system in use.
 pub const PATH_COMPONENT: usize = 255;
 

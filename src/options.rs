@@ -52,6 +52,8 @@ pub enum Job {
     Entry,
     /// [`crate::StreamReader`]
     Reader,
+    /// [`crate::Convert`]
+    Convert,
 }
 
 impl Job {
@@ -65,6 +67,7 @@ impl Job {
         Self::Writer,
         Self::Entry,
         Self::Reader,
+        Self::Convert,
     ];
 
     /// The job's bit.
@@ -78,6 +81,7 @@ impl Job {
             Self::Writer => 1 << 5,
             Self::Entry => 1 << 6,
             Self::Reader => 1 << 7,
+            Self::Convert => 1 << 8,
         }
     }
 
@@ -92,6 +96,7 @@ impl Job {
             Self::Writer => "a writer",
             Self::Entry => "an entry",
             Self::Reader => "a reader",
+            Self::Convert => "convert",
         }
     }
 }
@@ -196,6 +201,7 @@ pub fn by_name(name: &str) -> Option<&'static OptionInfo> {
 }
 
 const STREAMING: &[Job] = &[Job::Create, Job::Backup, Job::Writer];
+const MAKING: &[Job] = &[Job::Create, Job::Backup, Job::Writer, Job::Convert];
 
 /// Every option, in the order of its number. Numbers leave room between groups: 1 how a stream
 /// is made, 20 what goes into it, 40 where a data directory has its parts, 60 extraction, 80
@@ -224,7 +230,7 @@ pub static OPTIONS: &[OptionInfo] = &[
             *limits::CHUNK_SIZE_RANGE.end() as u64,
         )),
         default: "1048576",
-        jobs: STREAMING,
+        jobs: MAKING,
         doc: "payload bytes of a chunk",
         ..OptionInfo::COMMON
     },
@@ -245,7 +251,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         long: Some("no-manifest"),
         kind: OptionType::Bool,
         default: "1",
-        jobs: STREAMING,
+        jobs: MAKING,
         doc: "end the stream in a manifest, by which it can be proven whole",
         ..OptionInfo::COMMON
     },
@@ -255,7 +261,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         long: Some("stream"),
         choices: &["xbstream", "tar"],
         default: "xbstream",
-        jobs: STREAMING,
+        jobs: MAKING,
         doc: "the stream's format; in a tar archive members stand one behind the other",
         ..OptionInfo::COMMON
     },
@@ -413,12 +419,44 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 84,
+        name: "tmpdir",
+        long: Some("tmpdir"),
+        unit: "path",
+        default: "/tmp",
+        jobs: &[Job::Convert],
+        doc: "where members wait for their ends that do not fit into memory, without names",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 85,
+        name: "max_spool",
+        long: Some("max-spool"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((0, limits::MEMBER_SIZE)),
+        default: "68719476736",
+        jobs: &[Job::Convert],
+        doc: "most bytes of members that may wait at once",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 86,
+        name: "spool_all",
+        long: Some("spool-all"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Convert],
+        doc: "let every member wait for the end, for streams that change members that ended",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 90,
         name: "allow_missing_end",
         long: Some("allow-missing-end"),
         kind: OptionType::Bool,
         default: "0",
-        jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader],
+        jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader, Job::Convert],
         doc: "let a tar archive end without its two blocks of zeros, as some writers leave it; \
               one that was cut behind a member then passes for whole",
         ..OptionInfo::COMMON

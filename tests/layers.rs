@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("stream", 3, None),
     ("server", 3, None),
     ("create", 4, None),
+    ("convert", 4, None),
     ("backup", 4, None),
     ("extract", 4, None),
     ("prepare", 4, None),

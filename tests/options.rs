@@ -18,6 +18,7 @@ const COMMANDS: &[(&str, Job)] = &[
     ("extract", Job::Extract),
     ("list", Job::List),
     ("verify", Job::Verify),
+    ("convert", Job::Convert),
 ];
 
 fn help(command: &str) -> String {
@@ -75,9 +76,15 @@ fn ranges_hold_on_the_command_line() {
     assert!(!numbers.is_empty());
     for option in numbers {
         let (min, max) = option.range.expect("a number has a range");
-        for bad in [min - 1, max + 1] {
+        let words = if option.is_for(Job::Create) {
+            ["create", "no-such-file"]
+        } else {
+            ["convert", "--stream=tar"]
+        };
+        for bad in [min.checked_sub(1), max.checked_add(1)].into_iter().flatten() {
             let output = Command::new(env!("CARGO_BIN_EXE_xbkit"))
-                .args(["create", &format!("--{}={bad}", option.long.unwrap()), "no-such-file"])
+                .args(words)
+                .arg(format!("--{}={bad}", option.long.unwrap()))
                 .output()
                 .unwrap();
             let said = String::from_utf8_lossy(&output.stderr);

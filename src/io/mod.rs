@@ -6,5 +6,4 @@ pub(crate) mod layers;
 pub(crate) mod pulse;
 pub(crate) mod sink;
 pub(crate) mod source;
-#[cfg(feature = "server")]
 pub(crate) mod spool;

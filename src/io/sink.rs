@@ -15,6 +15,7 @@ use crate::sys::fd::Direction;
 pub(crate) struct Sink<'a> {
     to: To<'a>,
     pulse: Rc<Pulse<'a>>,
+    counted: bool,
 }
 
 enum To<'a> {
@@ -26,12 +27,18 @@ impl<'a> Sink<'a> {
     /// Writes to a descriptor, which is borrowed and stays open.
     pub(crate) fn from_fd(fd: BorrowedFd<'a>, pulse: Rc<Pulse<'a>>) -> Result<Self> {
         let fd = StreamFd::new(fd, Direction::Write).map_err(write_error)?;
-        Ok(Self { to: To::Fd(fd), pulse })
+        Ok(Self { to: To::Fd(fd), pulse, counted: true })
     }
 
     /// Writes to a writer, on the calling thread.
     pub(crate) fn from_writer(writer: &'a mut dyn Write, pulse: Rc<Pulse<'a>>) -> Self {
-        Self { to: To::Writer(writer), pulse }
+        Self { to: To::Writer(writer), pulse, counted: true }
+    }
+
+    /// The same without counting what is written: the job's progress is that of its source.
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.counted = false;
+        self
     }
 
     /// Writes all of `bytes`; short writes go on where they stopped.
@@ -55,7 +62,9 @@ impl<'a> Sink<'a> {
                     return Err(Error::new(ErrorKind::Sink, message));
                 }
             };
-            self.pulse.add_stream_bytes(count);
+            if self.counted {
+                self.pulse.add_stream_bytes(count);
+            }
         }
         Ok(())
     }

@@ -193,6 +193,25 @@ impl<W: Write> StreamWriter<W> {
         })
     }
 
+    /// Adds a directory to a tar archive, for one in which there is nothing.
+    ///
+    /// # Errors
+    /// As [`StreamWriter::entry_sized`]; `InvalidArgument` for an xbstream, which holds none.
+    pub fn directory(&self, path: impl AsRef<Path>) -> Result<()> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = path.as_ref();
+        let mut shared = self.shared.lock();
+        shared.check()?;
+        if shared.format != Format::Tar {
+            let message = "an xbstream holds no directories";
+            return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(path));
+        }
+        shared.check_none_open()?;
+        let mut head = Vec::new();
+        tar::append_directory(&mut head, path.as_os_str().as_bytes(), self.modified)?;
+        shared.write_frame(&head)
+    }
+
     /// Stream bytes given to the sink so far.
     pub fn stream_bytes(&self) -> u64 {
         self.shared.lock().stream_bytes
@@ -203,6 +222,11 @@ impl<W: Write> StreamWriter<W> {
     /// # Errors
     /// `InvalidState` if an entry was not finished or the sink failed before.
     pub fn finish(self) -> Result<W> {
+        self.finish_counted().map(|(sink, _)| sink)
+    }
+
+    /// The same, with the bytes of the stream.
+    pub(crate) fn finish_counted(self) -> Result<(W, u64)> {
         let mut shared = self.shared.lock();
         shared.check()?;
         if let (Some(path), count) = shared.members.first_open() {
@@ -215,7 +239,7 @@ impl<W: Write> StreamWriter<W> {
         }
         let mut sink = shared.sink.take().ok_or_else(finished)?;
         sink.flush().map_err(sink_error)?;
-        Ok(sink)
+        Ok((sink, shared.stream_bytes))
     }
 }
 

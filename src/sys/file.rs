@@ -182,7 +182,6 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 }
 
 /// A file without a name in `dir`, readable and writable, gone when it is closed.
-#[cfg(feature = "server")]
 pub(crate) fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
@@ -219,7 +218,6 @@ pub(crate) fn create_log(path: &Path) -> io::Result<File> {
 }
 
 /// Bytes that an unprivileged user may still write to the file system behind `fd`.
-#[cfg(feature = "server")]
 pub(crate) fn free_space(fd: BorrowedFd<'_>) -> io::Result<u64> {
     // SAFETY: an all-zero `statvfs` is a valid value of a plain C struct.
     let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };

@@ -15,6 +15,7 @@
 
 pub mod backup;
 pub mod cancel;
+pub mod convert;
 pub mod create;
 pub mod entry;
 pub mod error;

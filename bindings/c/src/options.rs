@@ -16,16 +16,16 @@ use crate::status::{XBK_E_UNSUPPORTED, XBK_OK, xbk_status};
 
 /// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract.
 pub const XBK_OPT_PARALLEL: u32 = 1;
-/// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer.
+/// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer, convert.
 pub const XBK_OPT_CHUNK_SIZE: u32 = 2;
 /// "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
 /// refuses. string; create, backup, writer.
 pub const XBK_OPT_DIALECT: u32 = 3;
 /// End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
-/// backup, writer.
+/// backup, writer, convert.
 pub const XBK_OPT_MANIFEST: u32 = 4;
 /// The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
-/// they stand one behind the other. string; create, backup, writer.
+/// they stand one behind the other. string; create, backup, writer, convert.
 pub const XBK_OPT_FORMAT: u32 = 10;
 /// How many bytes the member will have, 0 to 281474976710656, not more and not fewer. A tar archive
 /// needs it. int; entry.
@@ -70,8 +70,18 @@ pub const XBK_OPT_SYNC: u32 = 63;
 pub const XBK_OPT_MEMBER_PATTERN: u32 = 64;
 /// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
 pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
+/// Where members wait for their ends that do not fit into memory, in files without names; "/tmp" if
+/// not set. string; convert.
+pub const XBK_OPT_TMPDIR: u32 = 84;
+/// Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
+/// convert.
+pub const XBK_OPT_MAX_SPOOL: u32 = 85;
+/// Let every member wait for the end, for streams that change members that ended. bool, off if not
+/// set; convert.
+pub const XBK_OPT_SPOOL_ALL: u32 = 86;
 /// Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
-/// cut behind a member then passes for whole. bool, off if not set; extract, list, verify, reader.
+/// cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
+/// reader, convert.
 pub const XBK_OPT_ALLOW_MISSING_END: u32 = 90;
 
 /// Type of an option: on or off, by xbk_options_set_bool().
@@ -99,6 +109,8 @@ pub const XBK_JOB_WRITER: u32 = 32;
 pub const XBK_JOB_ENTRY: u32 = 64;
 /// Bit of xbk_option_jobs(): xbk_reader_new_fd(), xbk_reader_new_cb().
 pub const XBK_JOB_READER: u32 = 128;
+/// Job: xbk_convert_fd() and xbk_convert_cb().
+pub const XBK_JOB_CONVERT: u32 = 256;
 
 /// What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
 /// again or freed as soon as the call returns (or within its callbacks).

@@ -1,6 +1,6 @@
 //! What a job did.
 
-use xbkit_core::{CreateReport, ExtractReport, StreamReport};
+use xbkit_core::{ConvertReport, CreateReport, ExtractReport, StreamReport};
 
 use crate::guard;
 use crate::status::{XBK_OK, xbk_status};
@@ -50,6 +50,18 @@ impl From<CreateReport> for xbk_report {
             members: report.members,
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<ConvertReport> for xbk_report {
+    fn from(report: ConvertReport) -> Self {
+        Self {
+            members: report.members,
+            payload_bytes: report.payload_bytes,
+            stream_bytes: report.stream_bytes,
+            proven: report.proven,
             ..Self::default()
         }
     }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use xbkit_core::{
-    Backup, ChangedFiles, Create, CreateReport, Dialect, Error, Event, Extract, ExtractReport,
-    Format, Level, List, Observer, Result, StreamReport, Verify,
+    Backup, ChangedFiles, Convert, Create, CreateReport, Dialect, Error, Event, Extract,
+    ExtractReport, FdReader, FdWriter, Format, Level, List, Observer, Result, StreamReport, Verify,
 };
 
 use crate::call::{Failure, Raised};
@@ -110,6 +110,33 @@ impl Job {
                     .and_then(|mut reader| job(Input::Reader(&mut reader), &mut self.listener)),
             };
             self.raised.settle(result)
+        })
+        .map_err(|failure: Failure| failure.into_python(py))
+    }
+
+    /// Runs a job that reads a stream and writes another.
+    fn both<R: Send>(
+        mut self,
+        py: Python<'_>,
+        source: &SourceSpec<'_>,
+        sink: SinkSpec<'_>,
+        job: impl FnOnce(Input<'_>, &mut Sink, &mut dyn Observer) -> Result<R> + Send,
+    ) -> PyResult<R> {
+        let source = Source::open(source, &self.raised, self.cancel.clone())?;
+        let mut sink = Sink::open(sink, &self.raised, self.cancel.clone())?;
+        py.detach(|| {
+            let listener = &mut self.listener;
+            let result = match source {
+                Source::Fd(fd) => job(Input::Fd(fd.as_fd()), &mut sink, listener),
+                other => other
+                    .into_reader(&self.raised, self.cancel)
+                    .and_then(|mut reader| job(Input::Reader(&mut reader), &mut sink, listener)),
+            };
+            let result = self.raised.settle(result);
+            if result.is_err() && self.listener.members > 0 {
+                sink.spoil();
+            }
+            result
         })
         .map_err(|failure: Failure| failure.into_python(py))
     }
@@ -225,6 +252,51 @@ pub(crate) fn verify(
 
 fn stream_report(report: StreamReport) -> (u64, u64, u64, bool) {
     (report.members, report.payload_bytes, report.stream_bytes, report.proven)
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+#[expect(clippy::fn_params_excessive_bools, reason = "options by position; Python names them")]
+pub(crate) fn convert(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    sink: SinkSpec<'_>,
+    format: &str,
+    chunk_size: usize,
+    manifest: bool,
+    tmpdir: PathBuf,
+    max_spool: u64,
+    spool_all: bool,
+    allow_missing_end: bool,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, u64, bool)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut convert = Convert::to(to_format(format)?)
+        .chunk_size(chunk_size)
+        .manifest(manifest)
+        .tmpdir(tmpdir)
+        .max_spool(max_spool)
+        .spool_all(spool_all)
+        .allow_missing_end(allow_missing_end);
+    if let Some(token) = &job.cancel {
+        convert = convert.cancel(token.clone());
+    }
+    job.both(py, &source, sink, move |input, output, observer| match (input, output) {
+        (Input::Fd(from), Sink::Fd(to)) => convert.run_fd(from, to.as_fd(), observer),
+        (Input::Fd(from), Sink::Object(to)) => {
+            let mut from = FdReader::new(from, convert.token())?;
+            convert.run(&mut from, to, observer)
+        }
+        (Input::Reader(from), Sink::Fd(to)) => {
+            let mut to = FdWriter::new(to.as_fd(), convert.token())?;
+            convert.run(from, &mut to, observer)
+        }
+        (Input::Reader(from), Sink::Object(to)) => convert.run(from, to, observer),
+    })
+    .map(|report| (report.members, report.payload_bytes, report.stream_bytes, report.proven))
 }
 
 #[pyfunction]

@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import shutil
+import tarfile
 import threading
 import warnings
 from pathlib import Path
@@ -496,3 +497,58 @@ def test_reprs(stream: bytes) -> None:
         with writer.create("a") as entry:
             assert repr(entry) == "<xbkit.EntryWriter 'a', 0 bytes, open>"
     assert repr(writer) == "<xbkit.StreamWriter, 15 bytes, closed>"
+
+
+def test_tar_is_written_read_converted_and_proven(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with xbkit.open(archive, "w", format="tar") as writer:
+        with pytest.raises(xbkit.InvalidArgumentError):
+            writer.create("a")
+        with writer.create("db/a", size=3) as entry:
+            with pytest.raises(xbkit.InvalidStateError):
+                writer.create("b", size=0)
+            entry.write(b"12")
+            entry.hole(1)
+        writer.create("empty", size=0).close()
+    stream = archive.getvalue()
+    with tarfile.open(fileobj=io.BytesIO(stream)) as peer:
+        assert peer.getnames() == ["db/a", "empty", xbkit.MANIFEST_NAME]
+    with xbkit.open(io.BytesIO(stream)) as reader:
+        assert reader.format == "tar"
+        assert [(member.name, member.read()) for member in reader] == [
+            ("db/a", b"12\0"),
+            ("empty", b""),
+        ]
+    with pytest.raises(xbkit.FormatError):
+        xbkit.open(io.BytesIO(stream), format="xbstream")
+    assert xbkit.verify(io.BytesIO(stream)).proven
+
+    for sink in (tmp_path / "converted", io.BytesIO()):
+        report = xbkit.convert(io.BytesIO(stream), sink, format="xbstream")
+        assert (report.members, report.payload_bytes, report.proven) == (2, 3, True)
+        made = sink.getvalue() if isinstance(sink, io.BytesIO) else sink.read_bytes()
+        assert made.startswith(b"XBSTCK01") and len(made) == report.stream_bytes
+        back = io.BytesIO()
+        xbkit.convert(io.BytesIO(made), back, format="tar", tmpdir=tmp_path)
+        assert back.getvalue() == stream
+    with pytest.raises(xbkit.LimitError):
+        xbkit.convert(tmp_path / "converted", io.BytesIO(), format="tar", max_spool=1)
+
+
+def test_a_tar_archive_of_others_tells_directories_and_may_lack_its_end() -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as peer:
+        directory = tarfile.TarInfo("db")
+        directory.type = tarfile.DIRTYPE
+        peer.addfile(directory)
+        peer.addfile(tarfile.TarInfo("db/t"))
+    stream = archive.getvalue()
+    with xbkit.open(io.BytesIO(stream)) as reader:
+        items = list(reader.items())
+    assert items[0] == xbkit.Directory("db")
+    cut = stream[:1024]
+    with pytest.raises(xbkit.TruncatedError):
+        xbkit.list(io.BytesIO(cut))
+    assert [info.name for info in xbkit.list(io.BytesIO(cut), allow_missing_end=True)] == ["db/t"]
+    with xbkit.open(io.BytesIO(cut), allow_missing_end=True) as reader:
+        assert len(list(reader.items())) == 3

@@ -14,7 +14,8 @@ use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::{ListArgs, VerifyArgs};
 use crate::jobs::{
-    ColdBackup, CreateFiles, ExtractWhole, HotBackup, PrepareDir, Recovery, RestoreStream,
+    ColdBackup, ConvertStream, CreateFiles, ExtractWhole, HotBackup, PrepareDir, Recovery,
+    RestoreStream,
 };
 use crate::server_args::{ServerArgs, absolute, command_line};
 use crate::stdio::{Input, Output};
@@ -47,6 +48,7 @@ enum Command {
     List(ListArgs),
     Verify(VerifyArgs),
     Check(CheckArgs),
+    Convert(ConvertArgs),
     Link(LinkArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -240,6 +242,40 @@ struct RestoreArgs {
     input: Option<PathBuf>,
 }
 
+/// Turn a stream into one of another format
+#[derive(Debug, clap::Args)]
+struct ConvertArgs {
+    /// The format of the new stream
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    stream: FormatArg,
+    /// Put so many bytes of a file into each chunk, 64K to 64M
+    #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
+    chunk_size: Option<usize>,
+    /// Do not end the new stream in a manifest, by which it can be proven whole
+    #[arg(long)]
+    no_manifest: bool,
+    /// Let what does not fit into memory wait in this directory
+    #[arg(long, value_name = "DIR")]
+    tmpdir: Option<PathBuf>,
+    /// Let at most so many bytes wait at once
+    #[arg(long, value_name = "SIZE", value_parser = spool_size, default_value = "64G")]
+    max_spool: u64,
+    /// Let every member wait for the end, for streams that change members that ended
+    #[arg(long)]
+    spool_all: bool,
+    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
+    #[arg(long)]
+    allow_missing_end: bool,
+    /// Read from this file instead of standard input
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Write to this new file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    talk: Talk,
+}
+
 /// Make links in DIR under which xbkit stands in for other programs
 #[derive(Debug, clap::Args)]
 struct LinkArgs {
@@ -326,6 +362,7 @@ pub(crate) fn run(words: &[OsString]) -> Status {
             let result = signals::token().and_then(|token| args.run(token, &mut reporter));
             tell(&reporter, &result)
         }
+        Command::Convert(args) => convert(args),
         Command::Link(args) => plainly(&link::run(&args.directory, args.force)),
         Command::Completions(args) => {
             plainly(&pages::completions(&mut Cli::command(), args.shell.into()))
@@ -490,6 +527,24 @@ fn extract(args: ExtractArgs) -> Status {
     })
 }
 
+fn convert(args: ConvertArgs) -> Status {
+    let job = ConvertStream {
+        format: args.stream.into(),
+        chunk_size: args.chunk_size,
+        manifest: !args.no_manifest,
+        // As all programs do.
+        tmpdir: args.tmpdir.unwrap_or_else(std::env::temp_dir),
+        max_spool: args.max_spool,
+        spool_all: args.spool_all,
+        missing_end: args.allow_missing_end,
+    };
+    let input = args.input;
+    to_output(args.output.as_deref(), &args.talk, |output, reporter| {
+        let input = Input::open(input.as_deref())?;
+        job.run(&input, output, signals::token()?, reporter)
+    })
+}
+
 /// Runs a job that reads a stream.
 fn from_input(
     path: Option<&Path>,
@@ -574,6 +629,15 @@ fn rate(text: &str) -> Result<u64, String> {
         return Err("say K, M or G behind the number".to_owned());
     }
     bytes(text)
+}
+
+fn spool_size(text: &str) -> Result<u64, String> {
+    let number = parse_number(text)
+        .ok_or_else(|| "not a number, or not one of the suffixes K, M, G, T".to_owned())?;
+    if number <= limits::MEMBER_SIZE {
+        return Ok(number);
+    }
+    Err(format!("not within 0 to {} bytes", limits::MEMBER_SIZE))
 }
 
 pub(crate) fn within(

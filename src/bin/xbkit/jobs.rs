@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xbkit::{
-    Backup, CancelToken, ChangedFiles, Connect, Create, CreateReport, Dialect, Error, ErrorKind,
-    Extract, ExtractReport, Format, Prepare, PutBack, Restore, Result, ServerBackup, ServerReport,
-    Silent,
+    Backup, CancelToken, ChangedFiles, Connect, Convert, ConvertReport, Create, CreateReport,
+    Dialect, Error, ErrorKind, Extract, ExtractReport, Format, Prepare, PutBack, Restore, Result,
+    ServerBackup, ServerReport, Silent,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -359,6 +359,39 @@ impl ExtractWhole {
     }
 }
 
+/// `xbkit convert`.
+pub(crate) struct ConvertStream {
+    pub(crate) format: Format,
+    pub(crate) chunk_size: Option<usize>,
+    pub(crate) manifest: bool,
+    pub(crate) tmpdir: PathBuf,
+    pub(crate) max_spool: u64,
+    pub(crate) spool_all: bool,
+    pub(crate) missing_end: bool,
+}
+
+impl ConvertStream {
+    pub(crate) fn run(
+        self,
+        input: &Input,
+        output: &Output,
+        token: CancelToken,
+        reporter: &mut Reporter,
+    ) -> Result<Totals> {
+        let mut job = Convert::to(self.format)
+            .manifest(self.manifest)
+            .tmpdir(self.tmpdir)
+            .max_spool(self.max_spool)
+            .spool_all(self.spool_all)
+            .allow_missing_end(self.missing_end)
+            .cancel(token);
+        if let Some(bytes) = self.chunk_size {
+            job = job.chunk_size(bytes);
+        }
+        job.run_fd(input.as_fd(), output.as_fd(), reporter).map(|report| totals_of_convert(&report))
+    }
+}
+
 /// `xbstream -x`: straight into a directory that is there.
 pub(crate) struct ExtractInPlace {
     pub(crate) dir: PathBuf,
@@ -394,6 +427,16 @@ fn totals_of_create(report: &CreateReport) -> Totals {
         stream_bytes: report.stream_bytes,
         skipped: 0,
         proven: None,
+    }
+}
+
+fn totals_of_convert(report: &ConvertReport) -> Totals {
+    Totals {
+        members: report.members,
+        payload_bytes: report.payload_bytes,
+        stream_bytes: report.stream_bytes,
+        skipped: 0,
+        proven: Some(report.proven),
     }
 }
 

@@ -1,7 +1,7 @@
 """Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts such streams,
 verified.
 
-Jobs on whole streams: :func:`backup`, :func:`create`, :func:`extract`, :func:`list`,
+Jobs on whole streams: :func:`backup`, :func:`convert`, :func:`create`, :func:`extract`, :func:`list`,
 :func:`verify`. Streams of your own data, and streams read without extracting: :func:`open`.
 
 Sources and sinks are descriptors, paths, sockets, and any object with ``read``, ``readinto`` or
@@ -55,6 +55,7 @@ from ._errors import (
     XbkitError,
 )
 from ._events import (
+    ConvertReport,
     CreateReport,
     Event,
     ExtractReport,
@@ -72,6 +73,7 @@ from ._jobs import (
     Format,
     MemberInfo,
     backup,
+    convert,
     create,
     extract,
     list,
@@ -94,6 +96,7 @@ __all__ = [
     "ChecksumError",
     "Chunk",
     "Close",
+    "ConvertReport",
     "ConnectError",
     "CreateReport",
     "Data",
@@ -151,6 +154,7 @@ __all__ = [
     "__version__",
     "backup",
     "build_info",
+    "convert",
     "create",
     "extract",
     "list",

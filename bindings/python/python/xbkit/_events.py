@@ -91,6 +91,20 @@ class VerifyReport:
     """Whether the stream was proven to be complete and unchanged, by a manifest in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConvertReport:
+    """What a conversion did."""
+
+    members: int
+    """Members of the new stream, less the manifest."""
+    payload_bytes: int
+    """Bytes of all members, holes included."""
+    stream_bytes: int
+    """Bytes of the new stream."""
+    proven: bool
+    """Whether the old stream was proven to be complete and unchanged, by a manifest in it."""
+
+
 def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object], None]:
     """What native jobs call: events by number, and three values."""
 

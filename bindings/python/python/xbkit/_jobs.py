@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from . import _xbkit
 from ._endpoints import Sink, Source, opened_sink, opened_source
 from ._events import (
+    ConvertReport,
     CreateReport,
     Event,
     ExtractReport,
@@ -300,6 +302,64 @@ def verify(
             cancel,
         )
     return VerifyReport(*report)
+
+
+def convert(
+    source: Source,
+    sink: Sink,
+    *,
+    format: Format,
+    chunk_size: int = CHUNK_SIZE,
+    manifest: bool = True,
+    tmpdir: StrPath | None = None,
+    max_spool: int = 64 << 30,
+    spool_all: bool = False,
+    allow_missing_end: bool = False,
+    overwrite: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> ConvertReport:
+    """Turns a stream into one of another format, with a manifest of its own.
+
+    A tar archive needs each member's size before its bytes, so members of an xbstream wait until
+    they end: a mebibyte each and 64 in all in memory, then in files without names. A failed job
+    ends the new stream as :func:`create` does.
+
+    Args:
+        source: where the stream comes from; read to its end, never closed.
+        sink: where the new one goes; never closed.
+        format: the format of the new one.
+        chunk_size: payload bytes of a chunk of the new one, 64 KiB to 64 MiB.
+        manifest: whether the new one ends in a manifest, by which it can be proven whole.
+        tmpdir: where members wait; as ``tempfile`` chooses unless given.
+        max_spool: most bytes that may wait at once.
+        spool_all: let every member wait for the end, for streams of MariaDB that rename, remove or
+            rewrite members that ended.
+        allow_missing_end: as for :func:`extract`.
+        overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+
+    Raises:
+        UnsupportedError: for a stream that changes members that ended, without ``spool_all``.
+    """
+    directory = tempfile.gettempdir() if tmpdir is None else tmpdir
+    with opened_source(source, cancel) as from_spec, opened_sink(sink, overwrite=overwrite) as spec:
+        report = _xbkit.convert(
+            from_spec,
+            spec,
+            format,
+            chunk_size,
+            manifest,
+            directory,
+            max_spool,
+            spool_all,
+            allow_missing_end,
+            emitter(on_event),
+            on_event is not None,
+            cancel,
+        )
+    return ConvertReport(*report)
 
 
 def _names(patterns: Iterable[str], option: str) -> builtins.list[str]:

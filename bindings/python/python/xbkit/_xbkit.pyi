@@ -20,6 +20,7 @@ __all__ = [
     "Reader",
     "Writer",
     "backup",
+    "convert",
     "create",
     "error_kinds",
     "extract",
@@ -178,6 +179,22 @@ def list(
 def verify(
     source: _SourceSpec,
     allow_unproven: bool,
+    allow_missing_end: bool,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, int, bool]:
+    """Members, payload bytes, stream bytes, whether proven."""
+
+def convert(
+    source: _SourceSpec,
+    sink: _SinkSpec,
+    format: str,
+    chunk_size: int,
+    manifest: bool,
+    tmpdir: _Path,
+    max_spool: int,
+    spool_all: bool,
     allow_missing_end: bool,
     emit: _Emit,
     wants_all: bool,
