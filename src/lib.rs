@@ -113,6 +113,7 @@ pub use convert::{Convert, ConvertReport};
 pub use create::{ChangedFiles, Create, CreateReport};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
+pub use extract::directory::DecodeFiles;
 pub use extract::{Extract, ExtractReport};
 pub use format::any::Format;
 pub use format::member::{MemberId, MemberPath};

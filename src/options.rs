@@ -276,6 +276,97 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 12,
+        name: "compress",
+        long: Some("compress"),
+        choices: &["quicklz", "lz4", "zstd", "gzip"],
+        jobs: &[Job::Create, Job::Backup],
+        doc: "compress each member by itself, as XtraBackup does; a tar archive as a whole",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 13,
+        name: "compress_level",
+        long: Some("compress-level"),
+        kind: OptionType::Int,
+        range: Some((*limits::ZSTD_LEVEL.start() as u64, *limits::ZSTD_LEVEL.end() as u64)),
+        jobs: &[Job::Create, Job::Backup],
+        doc: "compression level of zstd (1 to 19; 1) or gzip (1 to 9; 6)",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 14,
+        name: "compress_threads",
+        long: Some("compress-threads"),
+        kind: OptionType::Int,
+        unit: "threads",
+        range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
+        default: "1",
+        jobs: &[Job::Create, Job::Backup],
+        doc: "threads that compress, besides those that read",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 15,
+        name: "compress_chunk_size",
+        long: Some("compress-chunk-size"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((
+            *limits::CODEC_BLOCK_RANGE.start() as u64,
+            *limits::CODEC_BLOCK_RANGE.end() as u64,
+        )),
+        default: "65536",
+        jobs: &[Job::Create, Job::Backup],
+        doc: "bytes that quicklz and lz4 compress on their own; lz4 takes up to 4 MiB",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 16,
+        name: "encrypt",
+        long: Some("encrypt"),
+        choices: &["AES128", "AES192", "AES256"],
+        jobs: &[Job::Create, Job::Backup],
+        doc: "encrypt each member by itself, as XtraBackup does; a tar archive as a whole",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 17,
+        name: "encrypt_threads",
+        long: Some("encrypt-threads"),
+        kind: OptionType::Int,
+        unit: "threads",
+        range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
+        default: "1",
+        jobs: &[Job::Create, Job::Backup],
+        doc: "threads that encrypt, besides those that read",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 18,
+        name: "encrypt_chunk_size",
+        long: Some("encrypt-chunk-size"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((
+            *limits::CODEC_BLOCK_RANGE.start() as u64,
+            *limits::CODEC_BLOCK_RANGE.end() as u64,
+        )),
+        default: "65536",
+        jobs: &[Job::Create, Job::Backup],
+        doc: "bytes that are encrypted on their own",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 19,
+        name: "key",
+        kind: OptionType::Bytes,
+        jobs: &[Job::Create, Job::Backup, Job::Extract, Job::List, Job::Verify, Job::Reader],
+        doc: "the 16, 24 or 32 bytes of the key that encrypts or decrypts; to list, verify and \
+              read only what is encrypted as a whole needs it",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 20,
         name: "file",
         unit: "path",
@@ -406,6 +497,62 @@ pub static OPTIONS: &[OptionInfo] = &[
         jobs: &[Job::Extract],
         doc: "extract only members that match: a name stands for itself or for all below that \
               directory; *, ?, [...] and {a,b} match within a component, ** across",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 65,
+        name: "decompress",
+        long: Some("no-decompress"),
+        kind: OptionType::Bool,
+        default: "1",
+        jobs: &[Job::Extract],
+        doc: "decompress members that are compressed each by itself",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 66,
+        name: "decrypt",
+        long: Some("no-decrypt"),
+        kind: OptionType::Bool,
+        default: "1",
+        jobs: &[Job::Extract],
+        doc: "decrypt members that are encrypted each by itself, which needs the key",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 67,
+        name: "decode_threads",
+        long: Some("decode-threads"),
+        kind: OptionType::Int,
+        unit: "threads",
+        range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
+        default: "1",
+        jobs: &[Job::Extract],
+        doc: "threads that decrypt, decompress and write, if that is more than parallel",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 68,
+        name: "max_decoded_size",
+        long: Some("max-decoded-size"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((1, limits::MEMBER_SIZE)),
+        default: "281474976710656",
+        jobs: &[Job::Extract],
+        doc: "refuse a member that decodes to more",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 69,
+        name: "max_ratio",
+        long: Some("max-ratio"),
+        kind: OptionType::Int,
+        range: Some((1, limits::MEMBER_SIZE)),
+        default: "2000",
+        jobs: &[Job::Extract],
+        doc: "refuse a member that decodes to more than so many bytes for each stored one, from \
+              64 MiB on and zeros aside",
         ..OptionInfo::COMMON
     },
     OptionInfo {

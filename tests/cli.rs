@@ -335,9 +335,13 @@ fn lines_that_extract_are_understood() {
         assert_succeeds(&sandbox.feed(&line.replace("OUT", &out), &made.stdout));
         sandbox.assert_holds(&out, &files[..1]);
     }
-    let line = "xbstream --directory o0 --extract --decompress --decompress-threads 2 \
-                --decrypt AES256 --encrypt-key-file /k --encrypt-threads 2 --parallel 2 --verbose";
-    assert_fails(&sandbox.feed(line, &made.stdout), 1, "option '--decompress'");
+    let line = "xbstream --directory OUT --extract --decompress --decompress-threads 2 \
+                --decrypt AES256 --encrypt-key-file {}/k --encrypt-threads 2 --parallel 2 --verbose";
+    assert_fails(&sandbox.feed(&line.replace("OUT", "o0"), &made.stdout), 1, "key file");
+    sandbox.write("k", "0123456789abcdef0123456789abcdef");
+    sandbox.mkdir("coded");
+    assert_succeeds(&sandbox.feed(&line.replace("OUT", "coded"), &made.stdout));
+    sandbox.assert_holds("coded", &files[..1]);
 }
 
 #[test]
@@ -352,12 +356,13 @@ fn xbstream_refuses_what_it_would_do_wrong() {
         ("mbstream -x one", "unexpected argument 'one'"),
         ("xbstream -c missing", "missing"),
         ("mbstream -c data", "data"),
-        ("xbstream -x --decompress", "option '--decompress'"),
-        ("xbstream -x -d AES256 -k geheim", "option '--decrypt'"),
-        ("xbstream -x -kgeheim", "option '--encrypt-key'"),
+        ("xbstream -x -d AES512 -k geheim", "option '--decrypt' takes AES128"),
+        ("xbstream -x -d AES256 -k geheim", "the key has 6 bytes, not 16, 24 or 32"),
+        ("xbstream -x -d AES256", "no key is given"),
+        ("xbstream -x -d AES256 -k geheim -f /k", "more than one source"),
         ("xbstream -x -P", "option '--absolute-names'"),
         ("mbstream -P -x", "unknown option '-P'"),
-        ("mbstream -x --decompress", "option '--decompress'"),
+        ("mbstream -x --decompress", "the stream is empty"),
         ("xbstream -x --fifo-streams=2", "option '--fifo-streams'"),
         ("xbstream -p", "option '-p' needs an argument"),
         ("xbstream -x --parallel=many", "takes a number, not 'many'"),
@@ -497,10 +502,15 @@ fn option_files_in_standard_places_name_the_data_directory() {
     sandbox.assert_holds("out", &files);
 
     // What a file asks for counts as much as what a command line does, and can be taken back.
-    let output = sandbox.run("mariabackup --backup --stream=xbstream");
     // mariabackup reads [xtrabackup] too.
-    assert_fails(&output, 1, "option '--compress' (from ");
-    assert_succeeds(&sandbox.run("mariabackup --backup --stream=xbstream --skip-compress"));
+    let compressed = |line| {
+        let made = sandbox.run(line);
+        assert_succeeds(&made);
+        let listed = sandbox.feed("xbkit list", &made.stdout);
+        String::from_utf8_lossy(&listed.stdout).lines().filter(|name| name.ends_with(".qp")).count()
+    };
+    assert_eq!(compressed("mariabackup --backup --stream=xbstream"), files.len());
+    assert_eq!(compressed("mariabackup --backup --stream=xbstream --skip-compress"), 0);
 
     let output = sandbox.run("xtrabackup --print-defaults --backup --password=geheim");
     assert_succeeds(&output);
@@ -545,7 +555,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     // Galera's scripts
     ("mariadb-backup --defaults-file={}/my.cnf --defaults-group=mysqld --backup --no-version-check --parallel=4 --databases-exclude=lost+found --tmpdir=/tmp/x --user=sst --socket={}/none --use-memory=100M --stream=mbstream --target-dir=/tmp/x --datadir={}/no --mysqld-args --wsrep_on=1 --datadir={}/no --basedir=/usr --skip-networking", Understood),
     ("mariadb-backup --backup --galera-info --stream=mbstream --target-dir=/tmp/x", Refused("galera-info")),
-    ("mariadb-backup --backup --compress=quicklz --compress-threads=4 --compress-chunk-size=64K --stream=mbstream", Refused("compress")),
+    ("mariadb-backup --backup --compress=quicklz --compress-threads=4 --compress-chunk-size=64K --stream=mbstream", Understood),
     ("mariadb-backup --prepare --use-memory=1G --target-dir=/x --datadir={}/no --mysqld-args --wsrep_on=1", Refused("prepare")),
     ("mariadb-backup --move-back --galera-info --force-non-empty-directories --parallel=4 --target-dir=/x --datadir={}/no", Refused("move-back")),
     ("mariadb-backup --backup --stream=tar --target-dir=/tmp/x", Understood),
@@ -557,7 +567,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     ("xtrabackup --backup --transition-key=k --stream=xbstream --target-dir=/x", Refused("transition-key")),
     ("xtrabackup --prepare --rollback-prepared-trx --use-memory=1G --transition-key=k --target-dir=/x", Refused("prepare")),
     ("xtrabackup --move-back --force-non-empty-directories --generate-new-master-key --target-dir=/x", Refused("move-back")),
-    ("xtrabackup --parallel=4 --decompress --remove-original --target-dir=/x", Refused("decompress")),
+    ("xtrabackup --parallel=4 --decompress --remove-original --target-dir=/x", Wrong("/x: ")),
     // Vitess
     ("xtrabackup --defaults-file={}/my.cnf --backup --socket={}/none --slave-info --user=u --target-dir=/x --stream=xbstream", Refused("slave-info")),
     ("xtrabackup --defaults-file={}/my.cnf --backup --socket={}/none --user=u --target-dir=/x --stream=tar", Understood),
@@ -571,11 +581,11 @@ const PRODUCTS: &[(&str, Fate)] = &[
     // Operators for Kubernetes
     ("xtrabackup --backup --stream=xbstream --safe-slave-backup --target-dir=/backup/ --socket={}/none --user=u --password=p --component-keyring-config=/k", Understood),
     ("xtrabackup --backup --stream=xbstream --safe-slave-backup --target-dir=/backup/ --generate-transition-key --keyring-vault-config=/k", Refused("generate-transition-key")),
-    ("innobackupex --parallel=4 --decompress /x", Refused("decompress")),
+    ("innobackupex --parallel=4 --decompress /x", Wrong("/x: ")),
     ("xtrabackup --backup --stream=xbstream --target-dir=/backup/ --databases-exclude=lost+found --user=u --password=p --defaults-extra-file=/x", Wrong("must be specified first")),
     ("xtrabackup --defaults-extra-file={}/my.cnf --backup --stream=xbstream --safe-slave-backup --target-dir=/backup/ --databases-exclude=lost+found --user=u --password=p", Understood),
-    ("xtrabackup --backup --stream=xbstream --encrypt=AES256 --encrypt-key-file=/k", Refused("encrypt")),
-    ("xtrabackup --decrypt=AES256 --encrypt-key-file=/k --target-dir=/x --parallel=4", Refused("decrypt")),
+    ("xtrabackup --backup --stream=xbstream --encrypt=AES256 --encrypt-key-file=/k", Understood),
+    ("xtrabackup --decrypt=AES256 --encrypt-key-file=/k --target-dir=/x --parallel=4", Wrong("/k: cannot read the key file")),
     ("xtrabackup --backup --slave-info --stream=xbstream --tables-exclude=db\\.tbl --host=127.0.0.1 --user=u --password=p --target-dir=/x", Refused("slave-info")),
     ("xtrabackup --backup --stream=xbstream --tables-exclude=db\\.tbl --host=127.0.0.1 --port=1", Refused("tables-exclude")),
     ("mariadb-backup --host=127.0.0.1 --port=1 --backup --stream=xbstream --databases-exclude=lost+found --safe-slave-backup --ssl-ca=/c --ssl-cert=/c --ssl-key=/c", Understood),
@@ -591,7 +601,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     // Aiven: values as words of their own, but for the optional one
     ("xtrabackup --defaults-file={}/my.cnf --backup --no-version-check --parallel 4 --stream xbstream", Wrong("unknown argument: 'xbstream'")),
     ("xtrabackup --defaults-file={}/my.cnf --backup --no-version-check --register-redo-log-consumer --estimate-memory=ON --stream=xbstream --target-dir /x", Understood),
-    ("xtrabackup --backup --compress --compress-threads 4 --encrypt AES256 --encrypt-threads 4 --encrypt-key-file /k --stream=xbstream --target-dir /x --extra-lsndir /y", Refused("compress")),
+    ("xtrabackup --backup --compress --compress-threads 4 --encrypt AES256 --encrypt-threads 4 --encrypt-key-file /k --stream=xbstream --target-dir /x --extra-lsndir /y", Refused("extra-lsndir")),
     ("xtrabackup --no-version-check --prepare --target-dir /x --use-free-memory-pct=80", Refused("prepare")),
     // twindb, Holland, AutoXtraBackup, Bareos
     ("mariabackup --defaults-file={}/my.cnf --stream=xbstream --host=127.0.0.1 --port=1 --backup --target-dir .", Understood),
@@ -600,7 +610,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     ("mariadb-backup --defaults-file={}/my.cnf --backup --stream=xbstream --tmpdir=/t --safe-slave-backup --no-lock --target-dir=/x", Understood),
     ("innobackupex --defaults-file={}/my.cnf --ibbackup=/usr/bin/xtrabackup --stream=xbstream --tmpdir=/t --strict=OFF --no-timestamp /x", Understood),
     ("innobackupex --stream=tar --tmpdir=/t --no-timestamp /x", Understood),
-    ("xtrabackup --defaults-file={}/my.cnf --user=u --password=p --target-dir=/x --backup --socket={}/none --compress=zstd --compress-chunk-size=65536 --compress-threads=4 --stream=xbstream", Refused("compress")),
+    ("xtrabackup --defaults-file={}/my.cnf --user=u --password=p --target-dir=/x --backup --socket={}/none --compress=zstd --compress-chunk-size=65536 --compress-threads=4 --stream=xbstream", Understood),
     ("xtrabackup --backup --databases=a --stream=xbstream", Refused("databases")),
     // replication-manager and others
     ("innobackupex --defaults-file={}/my.cnf --socket={}/none --no-version-check --user=u --password=p --stream=xbstream /tmp", Understood),

@@ -12,8 +12,8 @@ use common::vectors::Vectors;
 use xbkit::codec::{Codec, Compression, Key};
 use xbkit::manifest::MANIFEST_NAME;
 use xbkit::{
-    Create, Error, ErrorKind, Event, Extract, ExtractReport, Item, List, Silent, StreamReader,
-    Verify,
+    Create, DecodeFiles, Error, ErrorKind, Event, Extract, ExtractReport, Format, Item, List,
+    Silent, StreamReader, Verify,
 };
 
 /// Names and contents below a directory.
@@ -326,5 +326,106 @@ fn layers_around_a_stream_come_off() {
             });
             assert_eq!(error.expect_err("no key").kind(), kind);
         }
+    }
+}
+
+/// A backup that was extracted as it was stored is decoded where it lies.
+#[test]
+fn files_in_a_directory_are_decoded() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let plain = sample();
+    write(scratch.path(), &plain);
+    for (compression, encrypted) in [
+        (Some(Compression::Quicklz), false),
+        (Some(Compression::Zstd { level: 1 }), true),
+        (None, true),
+    ] {
+        let mut job = create(scratch.path(), &plain);
+        if let Some(compression) = compression {
+            job = job.compress(compression);
+        }
+        if encrypted {
+            job = job.encrypt(key(24));
+        }
+        let stream = stream(&job);
+        let target = tempfile::tempdir().expect("a scratch directory");
+        let stored = target.path().join("stored");
+        let extract = Extract::into_dir(&stored).decompress(false).decrypt(false);
+        extract.run(&mut &stream[..], &mut Silent).expect("our own stream");
+        let before = tree(&stored);
+        std::os::unix::fs::symlink("ibdata1", stored.join("link.qp")).expect("a link");
+        let decode = |job: DecodeFiles| if encrypted { job.key(key(24)) } else { job };
+
+        if encrypted {
+            for (job, kind) in [
+                (DecodeFiles::in_dir(&stored).remove_original(true), ErrorKind::Key),
+                (
+                    DecodeFiles::in_dir(&stored).key(key(32)).remove_original(true),
+                    ErrorKind::Decrypt,
+                ),
+            ] {
+                let error = job.parallel(2).run(&mut Silent).expect_err("no key");
+                assert_eq!(error.kind(), kind, "{error}");
+                std::fs::remove_file(stored.join("link.qp")).expect("the link");
+                assert!(tree(&stored) == before, "input and nothing else");
+                std::os::unix::fs::symlink("ibdata1", stored.join("link.qp")).expect("a link");
+            }
+        }
+        let kept = decode(DecodeFiles::in_dir(&stored)).parallel(3).run(&mut Silent);
+        let kept = kept.expect("our own files");
+        std::fs::remove_file(stored.join("link.qp")).expect("the link");
+        let both: Tree = before.iter().chain(&plain).map(|(n, b)| (n.clone(), b.clone())).collect();
+        assert!(tree(&stored) == both);
+        let coded = before.keys().filter(|name| !plain.contains_key(*name)).count();
+        assert_eq!(kept.members, coded as u64);
+        decode(DecodeFiles::in_dir(&stored).remove_original(true)).run(&mut Silent).expect("again");
+        assert!(tree(&stored) == plain);
+    }
+}
+
+/// What cannot be decoded stays, and nothing half is left.
+#[test]
+fn a_damaged_file_in_a_directory_stays() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let plain: Tree = [("t.ibd".to_owned(), content(300_000, 5))].into();
+    write(scratch.path(), &plain);
+    let stream = stream(&create(scratch.path(), &plain).compress(Compression::Lz4));
+    let (mut stored, _) = extract(&stream, |job| job.decompress(false)).expect("our own stream");
+    let bytes = stored.get_mut("t.ibd.lz4").expect("the member");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let dir = scratch.path().join("bad");
+    std::fs::create_dir(&dir).expect("a directory");
+    write(&dir, &stored);
+    let error = DecodeFiles::in_dir(&dir).remove_original(true).run(&mut Silent);
+    assert!(matches!(
+        error.expect_err("a flipped bit").kind(),
+        ErrorKind::Checksum | ErrorKind::Decompress
+    ));
+    assert!(tree(&dir) == stored);
+}
+
+/// A tar archive is compressed and encrypted as a whole, the same on any number of threads.
+#[test]
+fn archives_are_coded_as_a_whole() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let plain = sample();
+    write(scratch.path(), &plain);
+    for (compression, _) in COMPRESSIONS {
+        let job = |threads| {
+            let job = create(scratch.path(), &plain).format(Format::Tar).parallel(2);
+            match compression {
+                Some(compression) => job.compress(compression).compress_threads(threads),
+                None => job.encrypt(key(32)).encrypt_threads(threads),
+            }
+        };
+        let one = stream(&job(1));
+        let coded = compression.map_or(Codec::Xbcrypt, Compression::codec);
+        assert_eq!(Codec::of_magic(&one), Some(coded));
+        if compression.is_some() {
+            assert!(stream(&job(4)) == one, "{compression:?}");
+        }
+        let (tree, report) = extract(&one, |job| job.key(key(32))).expect("our own stream");
+        assert!(tree == plain && report.proven);
     }
 }

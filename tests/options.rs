@@ -9,8 +9,20 @@ use std::process::Command;
 use xbkit::options::{Job, OPTIONS, OptionType};
 
 /// What belongs to the command line alone: where bytes come from and go to, and talk.
-const ITS_OWN: &[&str] =
-    &["help", "version", "progress", "verbose", "output", "input", "offline", "long", "json"];
+const ITS_OWN: &[&str] = &[
+    "help",
+    "version",
+    "progress",
+    "verbose",
+    "output",
+    "input",
+    "offline",
+    "long",
+    "json",
+    "encrypt-key",
+    "encrypt-key-file",
+    "encrypt-key-env",
+];
 
 const COMMANDS: &[(&str, Job)] = &[
     ("create", Job::Create),

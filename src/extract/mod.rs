@@ -16,6 +16,7 @@
 //!   an open one here, and its path once. The windows of outer layers come on top, for zstd up to
 //!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
 
+pub(crate) mod directory;
 mod hands;
 mod holes;
 mod layers;

@@ -87,7 +87,12 @@ impl<R: Read> StreamReader<R> {
         Self::open(input, false, Some(key))
     }
 
-    fn open(input: R, may_lack_end: bool, key: Option<&Key>) -> Result<Self> {
+    /// Both of these: `may_lack_end` as [`StreamReader::without_end`], `key` as
+    /// [`StreamReader::with_key`].
+    ///
+    /// # Errors
+    /// As [`StreamReader::new`].
+    pub fn open(input: R, may_lack_end: bool, key: Option<&Key>) -> Result<Self> {
         let Stream { input, layers, decoder } = Stream::open(input, may_lack_end, key)?;
         Ok(Self {
             input,

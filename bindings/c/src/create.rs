@@ -41,6 +41,7 @@ fn job(
     if let Some(bytes) = options.int(options::XBK_OPT_CHUNK_SIZE) {
         job = job.chunk_size(bytes);
     }
+    job = options::store_members!(options, job);
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -53,7 +54,8 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
 /// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
-///                  DIALECT, FORMAT, MANIFEST
+///                  DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+///                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
 /// \param fd        where the stream goes; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -81,7 +83,8 @@ pub unsafe extern "C" fn xbk_create_to_fd(
 
 /// The same with a callback that takes the stream, on this thread, with user.
 /// \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
-///                  DIALECT, FORMAT, MANIFEST
+///                  DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+///                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
 /// \param write_fn  must not be NULL
 /// \param user      handed to write_fn; may be NULL
 /// \param observer  may be NULL

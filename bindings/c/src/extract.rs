@@ -39,6 +39,24 @@ fn job(
     if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
         job = job.allow_missing_end(allow);
     }
+    if let Some(key) = options.key()? {
+        job = job.key(key);
+    }
+    if let Some(on) = options.bool(options::XBK_OPT_DECOMPRESS) {
+        job = job.decompress(on);
+    }
+    if let Some(on) = options.bool(options::XBK_OPT_DECRYPT) {
+        job = job.decrypt(on);
+    }
+    if let Some(threads) = options.int(options::XBK_OPT_DECODE_THREADS) {
+        job = job.decode_threads(threads);
+    }
+    if let Some(bytes) = options.number(options::XBK_OPT_MAX_DECODED_SIZE) {
+        job = job.max_decoded_size(bytes);
+    }
+    if let Some(ratio) = options.number(options::XBK_OPT_MAX_RATIO) {
+        job = job.max_ratio(ratio);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -51,7 +69,8 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
 /// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
-///                  ALLOW_MISSING_END
+///                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
+///                  MAX_DECODED_SIZE, MAX_RATIO
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -80,7 +99,8 @@ pub unsafe extern "C" fn xbk_extract_from_fd(
 
 /// The same with a callback that gives the stream, on this thread, with user.
 /// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
-///                  ALLOW_MISSING_END
+///                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
+///                  MAX_DECODED_SIZE, MAX_RATIO
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

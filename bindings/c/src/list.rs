@@ -25,6 +25,9 @@ fn job(
     if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
         job = job.allow_missing_end(allow);
     }
+    if let Some(key) = options.key()? {
+        job = job.key(key);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -35,7 +38,8 @@ fn job(
 /// and checksums are checked on the way. Outer gzip, zstd and lz4 layers come off.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
-/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel
+///                  object
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -62,7 +66,8 @@ pub unsafe extern "C" fn xbk_list_from_fd(
 }
 
 /// The same with a callback that gives the stream, on this thread, with user.
-/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+/// \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel
+///                  object
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

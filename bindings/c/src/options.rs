@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::id as process_id;
 use std::sync::{LazyLock, Mutex, TryLockError};
 
+use xbkit_core::codec::{Compression, Key};
 use xbkit_core::options::{Job, OPTIONS, OptionInfo, OptionType, by_id};
-use xbkit_core::{CancelToken, Dialect, ErrorKind, Extract, Format};
+use xbkit_core::{CancelToken, Dialect, Error, ErrorKind, Extract, Format};
 
 use crate::cancel::xbk_cancel;
 use crate::error::{Failure, xbk_error};
@@ -30,6 +31,28 @@ pub const XBK_OPT_FORMAT: u32 = 10;
 /// How many bytes the member will have, 0 to 281474976710656, not more and not fewer. A tar archive
 /// needs it. int; entry.
 pub const XBK_OPT_SIZE: u32 = 11;
+/// Compress each member by itself, as XtraBackup does: "quicklz", "lz4", "zstd" or "gzip"; a tar
+/// archive is compressed as a whole. string; create, backup.
+pub const XBK_OPT_COMPRESS: u32 = 12;
+/// Compression level of zstd, 1 to 19 (1 if not set), or gzip, 1 to 9 (6 if not set). int; create,
+/// backup.
+pub const XBK_OPT_COMPRESS_LEVEL: u32 = 13;
+/// Threads that compress, besides those that read, 1 to 256; 1 if not set. The stream is the same
+/// for every number. int; create, backup.
+pub const XBK_OPT_COMPRESS_THREADS: u32 = 14;
+/// Bytes that quicklz and lz4 compress on their own, 1024 to 67108864, for lz4 to 4194304; 65536 if
+/// not set. int; create, backup.
+pub const XBK_OPT_COMPRESS_CHUNK_SIZE: u32 = 15;
+/// Encrypt each member by itself with XBK_OPT_KEY, as XtraBackup does: "AES128", "AES192" or
+/// "AES256"; a tar archive is encrypted as a whole. string; create, backup.
+pub const XBK_OPT_ENCRYPT: u32 = 16;
+/// Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup.
+pub const XBK_OPT_ENCRYPT_THREADS: u32 = 17;
+/// Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup.
+pub const XBK_OPT_ENCRYPT_CHUNK_SIZE: u32 = 18;
+/// The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
+/// what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader.
+pub const XBK_OPT_KEY: u32 = 19;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
 pub const XBK_OPT_FILE: u32 = 20;
@@ -68,6 +91,20 @@ pub const XBK_OPT_SYNC: u32 = 63;
 /// wildcards ? [...] {a,b} and * match within a component, ** across. Each call adds one. string
 /// (UTF-8); extract.
 pub const XBK_OPT_MEMBER_PATTERN: u32 = 64;
+/// Decompress members that are compressed each by itself. bool, on if not set; extract.
+pub const XBK_OPT_DECOMPRESS: u32 = 65;
+/// Decrypt members that are encrypted each by itself, with XBK_OPT_KEY. bool, on if not set;
+/// extract.
+pub const XBK_OPT_DECRYPT: u32 = 66;
+/// Threads that decrypt, decompress and write, if that is more than XBK_OPT_PARALLEL, 1 to 256; 1 if
+/// not set. int; extract.
+pub const XBK_OPT_DECODE_THREADS: u32 = 67;
+/// Refuse a member that decodes to more bytes, 1 to 281474976710656, which it is if not set. int;
+/// extract.
+pub const XBK_OPT_MAX_DECODED_SIZE: u32 = 68;
+/// Refuse a member that decodes to more than so many bytes for each stored one, from 64 MiB on and
+/// zeros aside, 1 to 281474976710656; 2000 if not set. int; extract.
+pub const XBK_OPT_MAX_RATIO: u32 = 69;
 /// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
 pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
 /// Where members wait for their ends that do not fit into memory, in files without names; "/tmp" if
@@ -127,8 +164,46 @@ struct Values {
 enum Value {
     Bool(bool),
     Int(u64),
+    /// A string, or any bytes. Among them may be a key, so they are wiped.
     Bytes(Vec<u8>),
 }
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Self::Bytes(bytes) = self {
+            bytes.fill(0);
+            std::hint::black_box(bytes);
+        }
+    }
+}
+
+/// What create and backup have in common.
+macro_rules! store_members {
+    ($options:expr, $job:expr) => {{
+        let (options, mut job) = (&$options, $job);
+        if let Some(compression) = options.compression() {
+            job = job.compress(compression);
+        }
+        if let Some(threads) = options.int($crate::options::XBK_OPT_COMPRESS_THREADS) {
+            job = job.compress_threads(threads);
+        }
+        if let Some(bytes) = options.int($crate::options::XBK_OPT_COMPRESS_CHUNK_SIZE) {
+            job = job.compress_chunk_size(bytes);
+        }
+        if let Some(key) = options.encryption()? {
+            job = job.encrypt(key);
+        }
+        if let Some(threads) = options.int($crate::options::XBK_OPT_ENCRYPT_THREADS) {
+            job = job.encrypt_threads(threads);
+        }
+        if let Some(bytes) = options.int($crate::options::XBK_OPT_ENCRYPT_CHUNK_SIZE) {
+            job = job.encrypt_chunk_size(bytes);
+        }
+        job
+    }};
+}
+
+pub(crate) use store_members;
 
 impl xbk_options {
     fn with<R>(&self, run: impl FnOnce(&mut Values) -> Result<R, Failure>) -> Result<R, Failure> {
@@ -269,6 +344,43 @@ impl JobOptions {
         self.path(id).ok_or_else(|| {
             let name = by_id(id).map_or("an option", |option| option.name);
             Failure::argument(format!("{} needs {name}, which is not set", self.job.name()))
+        })
+    }
+
+    /// The key, if there is one.
+    pub(crate) fn key(&self) -> Result<Option<Key>, Failure> {
+        Ok(self.strings(XBK_OPT_KEY).next().map(Key::new).transpose()?)
+    }
+
+    /// The key that members are encrypted with, if they are.
+    pub(crate) fn encryption(&self) -> Result<Option<Key>, Failure> {
+        let bits = match self.strings(XBK_OPT_ENCRYPT).next() {
+            None => return Ok(None),
+            Some(b"AES128") => 128,
+            Some(b"AES192") => 192,
+            Some(_) => 256,
+        };
+        match self.key()? {
+            Some(key) if key.bits() == bits => Ok(Some(key)),
+            Some(key) => {
+                let message = format!("the key has {} bits, not {bits}", key.bits());
+                Err(Error::new(ErrorKind::Key, message).into())
+            }
+            None => Err(Failure::argument("encrypt needs key, which is not set".to_owned())),
+        }
+    }
+
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        let level = self.int(XBK_OPT_COMPRESS_LEVEL);
+        Some(match self.strings(XBK_OPT_COMPRESS).next()? {
+            b"quicklz" => Compression::Quicklz,
+            b"lz4" => Compression::Lz4,
+            b"gzip" => Compression::Gzip {
+                level: level.and_then(|level| u32::try_from(level).ok()).unwrap_or(6),
+            },
+            _ => Compression::Zstd {
+                level: level.and_then(|level| i32::try_from(level).ok()).unwrap_or(1),
+            },
         })
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex};
 
+use xbkit_core::codec::Key;
 use xbkit_core::options::Job;
 use xbkit_core::{FdReader, StreamReader};
 
@@ -40,12 +41,13 @@ struct State {
 unsafe impl Send for State {}
 
 impl xbk_reader {
-    fn new(source: Source, gate: Arc<Gate>, may_lack_end: bool) -> Result<*mut Self, Failure> {
-        let reader = if may_lack_end {
-            StreamReader::without_end(source)
-        } else {
-            StreamReader::new(source)
-        };
+    fn new(
+        source: Source,
+        gate: Arc<Gate>,
+        may_lack_end: bool,
+        key: Option<&Key>,
+    ) -> Result<*mut Self, Failure> {
+        let reader = StreamReader::open(source, may_lack_end, key);
         let reader = reader.map_err(|error| gate.explain(error.into()))?;
         let state = State { reader, names: Names::new(), item: Box::new(xbk_item::NONE) };
         let own = Self { gate, state: Mutex::new(state) };
@@ -70,7 +72,7 @@ impl State {
 /// Makes a reader from a descriptor, and blocks for the first bytes of the stream.
 /// Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
 /// descriptor keeps its flags.
-/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel object
 /// \param fd       where the stream comes from; borrowed until xbk_reader_free(), never closed
 /// \param reader   receives the reader; free it by xbk_reader_free()
 /// \param err      may be NULL; set only when the result is < 0
@@ -88,15 +90,16 @@ pub unsafe extern "C" fn xbk_reader_new_fd(
         let reader = guard::out!(reader);
         let options = JobOptions::read(options, Job::Reader)?;
         let may_lack_end = options.bool(options::XBK_OPT_ALLOW_MISSING_END).unwrap_or(false);
+        let key = options.key()?;
         let source = Source::Fd(FdReader::new(borrow_fd(fd)?, options.cancel)?);
-        *reader = xbk_reader::new(source, Arc::new(Gate::new(true)), may_lack_end)?;
+        *reader = xbk_reader::new(source, Arc::new(Gate::new(true)), may_lack_end, key.as_ref())?;
         Ok(XBK_OK)
     })
 }
 
 /// Makes a reader from a callback, which runs on the thread that calls xbk_reader_next(), and is
 /// called here for the first bytes of the stream.
-/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object, which is looked at
+/// \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel object, which is looked at
 ///                 between callbacks
 /// \param read_fn  must not be NULL
 /// \param user     handed to read_fn; may be NULL
@@ -118,9 +121,10 @@ pub unsafe extern "C" fn xbk_reader_new_cb(
         let reader = guard::out!(reader);
         let options = JobOptions::read(options, Job::Reader)?;
         let may_lack_end = options.bool(options::XBK_OPT_ALLOW_MISSING_END).unwrap_or(false);
+        let key = options.key()?;
         let gate = Arc::new(Gate::new(true));
         let source = ReadCallback::new(read_fn, user, Arc::clone(&gate), options.cancel)?;
-        *reader = xbk_reader::new(Source::Callback(source), gate, may_lack_end)?;
+        *reader = xbk_reader::new(Source::Callback(source), gate, may_lack_end, key.as_ref())?;
         Ok(XBK_OK)
     })
 }

@@ -28,6 +28,9 @@ fn job(
     if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
         job = job.allow_missing_end(allow);
     }
+    if let Some(key) = options.key()? {
+        job = job.key(key);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -39,7 +42,8 @@ fn job(
 /// XBK_OPT_ALLOW_UNPROVEN lets a sound one without manifest pass, and xbk_report_proven() tells.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
-/// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
+/// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
+///                  XBK_OPT_KEY
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -67,7 +71,8 @@ pub unsafe extern "C" fn xbk_verify_from_fd(
 }
 
 /// The same with a callback that gives the stream, on this thread, with user.
-/// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
+/// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
+///                  XBK_OPT_KEY
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

@@ -309,7 +309,8 @@ impl Conductor<'_> {
             position: read.position.as_ref(),
             to_lsn,
             last_lsn,
-            format: "xbstream",
+            format: self.job.options.format.name(),
+            compressed: self.job.options.storing.compression.is_some(),
         };
         let prefix = metadata::prefix(&version);
         let put = |name: &str, text: String| {

@@ -33,6 +33,8 @@ pub(super) struct Facts<'f> {
     pub(super) to_lsn: u64,
     pub(super) last_lsn: u64,
     pub(super) format: &'static str,
+    /// Whether members are compressed.
+    pub(super) compressed: bool,
 }
 
 /// `xtrabackup_checkpoints`. Its readers take the lines in this order.
@@ -58,13 +60,14 @@ pub(super) fn info(facts: &Facts<'_>) -> String {
     let position = facts.position.map(ToString::to_string).unwrap_or_default();
     let Facts { uuid, tool, start_time, end_time, lock_seconds, to_lsn, format, .. } = facts;
     let Tool { name, command, version } = tool;
+    let compressed = if facts.compressed { "compressed" } else { "N" };
     let server = facts.variables.text("version");
     format!(
         "uuid = {uuid}\nname = \ntool_name = {name}\ntool_command = {command}\n\
          tool_version = {version}\nibbackup_version = {version}\nserver_version = {server}\n\
          start_time = {start_time}\nend_time = {end_time}\nlock_time = {lock_seconds}\n\
          binlog_pos = {position}\ninnodb_from_lsn = 0\ninnodb_to_lsn = {to_lsn}\npartial = N\n\
-         incremental = N\nformat = {format}\ncompressed = N\n"
+         incremental = N\nformat = {format}\ncompressed = {compressed}\n"
     )
 }
 

@@ -348,12 +348,13 @@ pub(crate) fn run(words: &[OsString]) -> Status {
         Command::Prepare(args) => prepare(args),
         Command::Restore(args) => restore(args),
         Command::List(args) => {
-            from_input(args.input.as_deref(), &Talk::default(), |input, reporter| {
+            from_input(args.input.clone().as_deref(), &Talk::default(), |input, reporter| {
                 args.run(input, signals::token()?, reporter)
             })
         }
-        Command::Verify(args) => {
-            from_input(args.input.as_deref(), &args.talk, |input, reporter| {
+        Command::Verify(mut args) => {
+            let talk = std::mem::take(&mut args.talk);
+            from_input(args.input.clone().as_deref(), &talk, |input, reporter| {
                 args.run(input, signals::token()?, reporter)
             })
         }

@@ -9,6 +9,7 @@ use xbkit::error::escape_path;
 use xbkit::{CancelToken, Error, ErrorKind, Event, List, Observer, Result, Verify};
 
 use crate::args::Talk;
+use crate::coding::KeyArgs;
 use crate::stdio::Input;
 use crate::ui::{Reporter, Totals, member_object};
 
@@ -27,6 +28,8 @@ pub(crate) struct ListArgs {
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
 }
 
 /// Read a stream to its end and check it, without any disk
@@ -42,12 +45,14 @@ pub(crate) struct VerifyArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
     pub(crate) talk: Talk,
 }
 
 impl ListArgs {
     pub(crate) fn run(
-        &self,
+        self,
         input: &Input,
         token: CancelToken,
         reporter: &mut Reporter,
@@ -62,10 +67,11 @@ impl ListArgs {
             failure: None,
             reporter,
         };
-        let result = List::new()
-            .allow_missing_end(self.allow_missing_end)
-            .cancel(token)
-            .run_fd(input.as_fd(), &mut listing);
+        let mut job = List::new().allow_missing_end(self.allow_missing_end).cancel(token);
+        if let Some(key) = self.key.read()? {
+            job = job.key(key);
+        }
+        let result = job.run_fd(input.as_fd(), &mut listing);
         let flushed = listing.out.flush();
         // A list that cannot be written ends its job by cancelling it.
         if let Some(error) = listing.failure.take().or(flushed.err()) {
@@ -77,17 +83,19 @@ impl ListArgs {
 
 impl VerifyArgs {
     pub(crate) fn run(
-        &self,
+        self,
         input: &Input,
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<Totals> {
-        Verify::new()
+        let mut job = Verify::new()
             .allow_unproven(self.allow_unproven)
             .allow_missing_end(self.allow_missing_end)
-            .cancel(token)
-            .run_fd(input.as_fd(), reporter)
-            .map(Totals::from)
+            .cancel(token);
+        if let Some(key) = self.key.read()? {
+            job = job.key(key);
+        }
+        job.run_fd(input.as_fd(), reporter).map(Totals::from)
     }
 }
 

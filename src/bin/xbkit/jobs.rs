@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use xbkit::{
     Backup, CancelToken, ChangedFiles, Connect, Convert, ConvertReport, Create, CreateReport,
-    Dialect, Error, ErrorKind, Extract, ExtractReport, Format, Prepare, PutBack, Restore, Result,
-    ServerBackup, ServerReport, Silent,
+    DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, Format, Prepare, PutBack,
+    Restore, Result, ServerBackup, ServerReport, Silent,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -411,6 +411,30 @@ impl ExtractInPlace {
             .of_extract(job)
             .run_fd(input.as_fd(), reporter)
             .map(|report| totals_of_extract(&report))
+    }
+}
+
+/// The backup programs' `--decompress` and `--decrypt`.
+pub(crate) struct DecodeInDir {
+    pub(crate) dir: PathBuf,
+    pub(crate) decoding: Decoding,
+    pub(crate) remove_original: bool,
+    pub(crate) parallel: usize,
+}
+
+impl DecodeInDir {
+    pub(crate) fn run(self, token: CancelToken, reporter: &mut Reporter) -> Result<Totals> {
+        let job = DecodeFiles::in_dir(self.dir)
+            .decompress(self.decoding.decompress)
+            .decrypt(self.decoding.decrypt)
+            .remove_original(self.remove_original)
+            .parallel(self.parallel)
+            .cancel(token);
+        let job = match self.decoding.key {
+            Some(key) => job.key(key),
+            None => job,
+        };
+        job.run(reporter).map(|report| totals_of_extract(&report))
     }
 }
 

@@ -95,6 +95,12 @@ fn key(tool: Tool, given: &[Given], cipher: Cipher) -> Result<Key> {
     let key = source.read()?.ok_or_else(|| {
         Error::new(ErrorKind::Key, "no key is given").hint("name its file with --encrypt-key-file")
     })?;
+    compare(tool, &key, cipher);
+    Ok(key)
+}
+
+/// Warns if the key is of another algorithm than the one named: it is the key that counts.
+pub(super) fn compare(tool: Tool, key: &Key, cipher: Cipher) {
     if key.bits() != cipher.bits() {
         tool.voice().warning(&format!(
             "the key has {} bits and the algorithm's name says {}: it is the key that counts, so \
@@ -104,11 +110,10 @@ fn key(tool: Tool, given: &[Given], cipher: Cipher) -> Result<Key> {
             key.bits()
         ));
     }
-    Ok(key)
 }
 
 /// A number within its range. Too many threads are brought into it, as the programs do.
-fn number(
+pub(super) fn number(
     given: &[Given],
     id: Id,
     name: &str,

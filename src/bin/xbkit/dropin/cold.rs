@@ -41,6 +41,9 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
         return answer;
     }
     getopt::check_refused(&parsed.given)?;
+    if getopt::is_on(&parsed.given, Id::Decompress) || getopt::is_on(&parsed.given, Id::Decrypt) {
+        return decode_files(tool, &parsed);
+    }
     match mode_of(tool, &parsed)? {
         Mode::Backup => {}
         Mode::Prepare => return hot::prepare(tool, &parsed),
@@ -84,6 +87,34 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
             voice.completed();
         }),
     ))
+}
+
+/// `--decompress` and `--decrypt`: the files of a backup that lies in a directory.
+fn decode_files(tool: Tool, parsed: &Parsed) -> Result<Outcome> {
+    let voice = tool.voice();
+    let dir = match (tool, parsed.words.as_slice()) {
+        (Tool::Innobackupex, [dir]) => PathBuf::from(dir),
+        (Tool::Innobackupex, _) => return Err(usage("one directory must be given")),
+        (_, []) => getopt::text(&parsed.given, Id::TargetDir)
+            .map(PathBuf::from)
+            .ok_or_else(|| usage("the directory must be given with --target-dir"))?,
+        (_, [word, ..]) => {
+            let word = escape_path(Path::new(word));
+            return Err(usage(format!("unknown argument: '{word}'")));
+        }
+    };
+    voice.note(&tool.banner());
+    let decoding = coding::decoding(tool, &parsed.given)?;
+    let parallel = parallel(tool, &parsed.given, 1)?.max(decoding.threads.unwrap_or(1));
+    let job = crate::jobs::DecodeInDir {
+        dir,
+        decoding,
+        remove_original: getopt::is_on(&parsed.given, Id::RemoveOriginal),
+        parallel,
+    };
+    let mut reporter = reporter(tool, Members::Named);
+    let result = job.run(signals::token()?, &mut reporter);
+    Ok(told(&reporter, result.map(|_| voice.completed())))
 }
 
 /// What the program is asked to do.

@@ -30,6 +30,7 @@ const AFTER: &str = "In names of options, _ and - are one; sizes take K, M, G, T
 
 fn about(tool: Tool) -> &'static str {
     match tool {
+        Tool::Xbcrypt => "Encrypts and decrypts a stream or file as XtraBackup does",
         Tool::Xbstream | Tool::Mbstream => "Makes and extracts streams in the xbstream format",
         _ => "Backs up a MariaDB server that runs, or any that is stopped; prepares and restores",
     }
@@ -38,6 +39,9 @@ fn about(tool: Tool) -> &'static str {
 fn usage(tool: Tool) -> StyledStr {
     let name = tool.name();
     match tool {
+        Tool::Xbcrypt => {
+            format!("{name} -a AES256 -f KEYFILE < PLAIN > ENCRYPTED\n       {name} -d -f KEYFILE < ENCRYPTED > PLAIN")
+        }
         Tool::Xbstream | Tool::Mbstream => {
             format!("{name} -c [OPTIONS] FILE... > STREAM\n       {name} -x [OPTIONS] < STREAM")
         }

@@ -11,6 +11,7 @@ mod probe;
 mod settings;
 mod stream;
 mod tables;
+mod xbcrypt;
 
 use std::ffi::{OsStr, OsString};
 
@@ -40,6 +41,7 @@ pub(crate) enum Tool {
     Mariabackup,
     /// The newer name of `mariabackup`.
     MariadbBackup,
+    Xbcrypt,
 }
 
 /// How a command line ends that got as far as being understood.
@@ -53,13 +55,14 @@ enum Outcome {
 
 impl Tool {
     /// All of them, in the order in which they are listed.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Innobackupex,
         Self::Xtrabackup,
         Self::Mariabackup,
         Self::MariadbBackup,
         Self::Xbstream,
         Self::Mbstream,
+        Self::Xbcrypt,
     ];
 
     /// The program of this file name.
@@ -76,6 +79,7 @@ impl Tool {
             Self::Xtrabackup => "xtrabackup",
             Self::Mariabackup => "mariabackup",
             Self::MariadbBackup => "mariadb-backup",
+            Self::Xbcrypt => "xbcrypt",
         }
     }
 
@@ -87,6 +91,7 @@ impl Tool {
             Self::Innobackupex => tables::INNOBACKUPEX,
             Self::Xtrabackup => tables::XTRABACKUP,
             Self::Mariabackup | Self::MariadbBackup => tables::MARIABACKUP,
+            Self::Xbcrypt => tables::XBCRYPT,
         }
     }
 
@@ -94,6 +99,7 @@ impl Tool {
     fn voice(self) -> Voice {
         match self {
             Self::Xbstream => Voice::Plain("xbstream"),
+            Self::Xbcrypt => Voice::Plain("xbcrypt"),
             Self::Mbstream => Voice::Mbstream,
             Self::Innobackupex => Voice::Innobackupex,
             Self::Xtrabackup => Voice::Xtrabackup,
@@ -109,6 +115,9 @@ impl Tool {
         match self {
             Self::Xbstream => {
                 format!("xbstream  Ver 8.0.35-35 for Linux ({arch}) (revision id: xbkit {own})")
+            }
+            Self::Xbcrypt => {
+                format!("xbcrypt  Ver 8.0.35-35 for Linux ({arch}) (revision id: xbkit {own})")
             }
             Self::Mbstream => format!("mbstream  Ver 1.0 for Linux ({arch}) (xbkit {own})"),
             Self::Innobackupex => {
@@ -139,6 +148,7 @@ pub(crate) fn run(tool: Tool, args: &[OsString]) -> Status {
     };
     let outcome = match tool {
         Tool::Xbstream | Tool::Mbstream => stream::run(tool, args),
+        Tool::Xbcrypt => xbcrypt::run(tool, args),
         _ => cold::run(tool, args),
     };
     match outcome {
@@ -160,7 +170,7 @@ fn answer(tool: Tool, parsed: &Parsed) -> Option<Result<Outcome>> {
     if getopt::is_on(&parsed.given, Id::Version) {
         return Some(match tool {
             // The stream programs print it where text goes, the backup programs where talk goes.
-            Tool::Xbstream | Tool::Mbstream => {
+            Tool::Xbstream | Tool::Mbstream | Tool::Xbcrypt => {
                 stdio::print(format!("{}\n", tool.banner()).as_bytes()).map(|()| Outcome::Done)
             }
             _ => {

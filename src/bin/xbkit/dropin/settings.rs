@@ -258,10 +258,10 @@ mod tests {
 
     #[test]
     fn a_file_asks_for_what_is_refused_and_says_where() {
-        let given = option(Tool::Xtrabackup, &entry("xtrabackup", "compress", Some("lz4")));
+        let given = option(Tool::Xtrabackup, &entry("xtrabackup", "history", Some("lz4")));
         let given = [given.unwrap().unwrap()];
         let error = getopt::check_refused(&given).unwrap_err().to_string();
-        assert!(error.starts_with("option '--compress' (from my.cnf): "), "{error}");
+        assert!(error.starts_with("option '--history' (from my.cnf): "), "{error}");
         assert!(getopt::text(&given, Id::Datadir).is_none());
     }
 

@@ -4,9 +4,11 @@
 mod backup;
 mod common;
 mod stream;
+mod xbcrypt;
 
 pub(crate) use backup::{INNOBACKUPEX, MARIABACKUP, XTRABACKUP};
 pub(crate) use stream::{MBSTREAM, XBSTREAM};
+pub(crate) use xbcrypt::XBCRYPT;
 
 #[cfg(test)]
 mod tests {
@@ -15,7 +17,8 @@ mod tests {
     use super::*;
     use crate::dropin::option::{Act, Id, Table, Takes, all};
 
-    const TABLES: [(&str, Table); 5] = [
+    const TABLES: [(&str, Table); 6] = [
+        ("xbcrypt", XBCRYPT),
         ("xbstream", XBSTREAM),
         ("mbstream", MBSTREAM),
         ("innobackupex", INNOBACKUPEX),
