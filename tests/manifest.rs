@@ -307,6 +307,11 @@ fn a_manifest_of_another_stream_is_a_file_like_others() {
     };
     let error = again(&["b", MANIFEST_NAME], true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    // A directory of that name would take the manifest's place.
+    let below = Path::new(MANIFEST_NAME).join("c");
+    let job = Create::new().base(dir.path()).file_as(&below, "b");
+    let error = job.run(&mut Vec::new(), &mut Silent).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::InvalidArgument, Some(&*below)));
     let bare = again(&["b", "ibdata1", MANIFEST_NAME], false).unwrap();
     assert!(!extract(&bare, 1).unwrap());
     assert_eq!(verify(&bare).unwrap_err().kind(), ErrorKind::Unproven);
@@ -319,6 +324,7 @@ fn a_manifest_of_another_stream_is_a_file_like_others() {
 
     let writer = StreamWriter::new(Format::Xbstream, Vec::new());
     assert_eq!(writer.entry(MANIFEST_NAME).unwrap_err().kind(), ErrorKind::Exists);
+    assert_eq!(writer.entry(&below).unwrap_err().kind(), ErrorKind::Exists);
     writer.entry("a").unwrap().finish().unwrap();
     assert_eq!(writer.manifest(false).unwrap_err().kind(), ErrorKind::InvalidState);
 }

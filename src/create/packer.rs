@@ -11,7 +11,7 @@ use super::StreamOptions;
 use super::coders::{Coders, Encoders};
 #[cfg(feature = "server")]
 use super::feed::Origin;
-use super::run::{Content, Task};
+use super::run::{Content, Task, check_manifests_place};
 use crate::codec::stack::Way;
 use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::any::Format;
@@ -156,6 +156,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
 
     /// Packs a whole member.
     pub(super) fn pack(&mut self, task: &Task) -> Result<()> {
+        if self.options.manifest {
+            check_manifests_place(&task.member)?; // of tasks that nobody knew before
+        }
         if self.options.format == Format::Tar {
             return self.pack_tar(task);
         }

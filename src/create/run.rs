@@ -22,7 +22,7 @@ use crate::format::tar;
 use crate::format::xbstream::Members;
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
-use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
+use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter, is_in_manifests_place};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::file::Fingerprint;
 use crate::sys::thread::spawn_worker;
@@ -229,14 +229,22 @@ fn check_names(tasks: &[Task], manifest: bool) -> Result<()> {
             return Err(name_taken(&task.member));
         }
         members.note_closed(name);
-    }
-    if manifest && members.is_closed(MANIFEST_NAME.as_bytes()) {
-        let message = "this is the name of the manifest that the stream itself gets";
-        return Err(Error::new(ErrorKind::InvalidArgument, message)
-            .at_path(MANIFEST_NAME)
-            .hint("an earlier stream's manifest describes that one: leave it out"));
+        if manifest {
+            check_manifests_place(&task.member)?;
+        }
     }
     Ok(())
+}
+
+/// The manifest's name is taken, also as that of a directory.
+pub(super) fn check_manifests_place(member: &MemberPath) -> Result<()> {
+    if !is_in_manifests_place(member.as_bytes()) {
+        return Ok(());
+    }
+    let message = "this is the name of the manifest that the stream itself gets";
+    Err(Error::new(ErrorKind::InvalidArgument, message)
+        .at_path(member)
+        .hint("an earlier stream's manifest describes that one: leave it out"))
 }
 
 pub(super) fn name_taken(member: &MemberPath) -> Error {

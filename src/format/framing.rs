@@ -3,6 +3,11 @@
 /// Name of the manifest, the last member of a stream that holds one.
 pub const MANIFEST_NAME: &str = "xbkit_manifest.json";
 
+/// Whether a member of this path would stand where the manifest's file is extracted to.
+pub(crate) fn is_in_manifests_place(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/').next() == Some(MANIFEST_NAME.as_bytes())
+}
+
 /// Where a stream is with its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ManifestPlace {

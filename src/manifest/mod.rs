@@ -34,6 +34,7 @@ mod write;
 pub(crate) use write::{Ended, ManifestWriter};
 
 pub use crate::format::framing::MANIFEST_NAME;
+pub(crate) use crate::format::framing::is_in_manifests_place;
 
 /// The version of the layout.
 const VERSION: u64 = 1;

@@ -15,7 +15,7 @@ use crate::format::xbstream::{
     append_sparse_header, crc32,
 };
 use crate::limits;
-use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter};
+use crate::manifest::{Ended, ManifestWriter, is_in_manifests_place};
 
 /// Writes a stream into any [`Write`].
 ///
@@ -161,7 +161,7 @@ impl<W: Write> StreamWriter<W> {
                 return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(path));
             }
         }
-        if shared.manifest.is_some() && path.as_bytes() == MANIFEST_NAME.as_bytes() {
+        if shared.manifest.is_some() && is_in_manifests_place(path.as_bytes()) {
             let message = "this is the name of the manifest that the stream itself gets";
             return Err(Error::new(ErrorKind::Exists, message).at_path(path));
         }
