@@ -78,3 +78,17 @@ fn a_list_that_nobody_reads_fails_as_a_full_device_does() {
     assert_eq!(status.status.code(), Some(1), "{status:?}");
     assert!(String::from_utf8_lossy(&status.stderr).contains("writing the list"), "{status:?}");
 }
+
+/// A stream without manifest is taken, but not in silence.
+#[test]
+fn extract_says_what_nothing_proves() {
+    let scratch = scratch();
+    for (stream, noted) in [("s.xbs", false), ("bare.xbs", true)] {
+        let target = format!("out {stream}");
+        let output = xbkit(&["extract", "-i", stream, "-C", &target], scratch.path());
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains("nothing proves that it was complete"), noted, "{said}");
+        assert_eq!(said.is_empty(), !noted, "{said}");
+    }
+}

@@ -63,6 +63,7 @@ impl CheckArgs {
             stream_bytes: report.bytes,
             skipped: 0,
             proven: None,
+            note_unproven: false,
         })
     }
 }

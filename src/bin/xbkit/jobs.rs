@@ -451,6 +451,7 @@ fn totals_of_create(report: &CreateReport) -> Totals {
         stream_bytes: report.stream_bytes,
         skipped: 0,
         proven: None,
+        note_unproven: false,
     }
 }
 
@@ -461,6 +462,7 @@ fn totals_of_convert(report: &ConvertReport) -> Totals {
         stream_bytes: report.stream_bytes,
         skipped: 0,
         proven: Some(report.proven),
+        note_unproven: true,
     }
 }
 
@@ -471,5 +473,6 @@ fn totals_of_extract(report: &ExtractReport) -> Totals {
         stream_bytes: report.stream_bytes,
         skipped: report.skipped,
         proven: Some(report.proven),
+        note_unproven: true,
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Totals {
     pub(crate) skipped: u64,
     /// Whether what was read was proven whole; nothing for what was written.
     pub(crate) proven: Option<bool>,
+    /// Whether to say so if it was not.
+    pub(crate) note_unproven: bool,
 }
 
 impl From<StreamReport> for Totals {
@@ -60,6 +62,7 @@ impl From<StreamReport> for Totals {
             stream_bytes: report.stream_bytes,
             skipped: 0,
             proven: Some(report.proven),
+            note_unproven: false,
         }
     }
 }
@@ -111,6 +114,15 @@ impl Reporter {
                 "skipped": totals.skipped,
                 "proven": totals.proven,
             })),
+        }
+        if totals.note_unproven
+            && totals.proven == Some(false)
+            && !matches!(self.display, Display::Json)
+        {
+            self.voice.note(
+                "the stream has no manifest, so nothing proves that it was complete: look at the \
+                 exit status of the program that made it",
+            );
         }
     }
 
