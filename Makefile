@@ -120,11 +120,15 @@ install-header:
 	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
-bench: bench-peers bench-bindings ## speed and memory beside the peers, as Markdown tables
+bench: bench-peers bench-manifest bench-bindings ## speed and memory beside the peers, as Markdown tables
 
 .PHONY: bench-peers
 bench-peers: bench-deps build
 	tests/bench/bench.py --tool $(XBKIT) $(BENCH_FLAGS)
+
+.PHONY: bench-manifest
+bench-manifest: bench-deps build
+	PYTHONDONTWRITEBYTECODE=1 tests/bench/manifest.py --tool $(XBKIT)
 
 # The interfaces as their users build them: the C library linked, the module from its wheel.
 .PHONY: bench-bindings
