@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "the tests use more of the shared modules")]
 #![expect(clippy::expect_used, reason = "a panic is how a target fails")]
+#![expect(clippy::cast_possible_truncation, reason = "the numbers come from a slice in memory")]
 
 #[path = "../../common/build.rs"]
 mod build;
@@ -47,7 +48,7 @@ pub(crate) fn run(data: &[u8]) {
     }
     let stream = [&before[..], &manifest(&text, usize::from(pieces[0]))].concat();
     let whole = read(&stream[..]);
-    let in_pieces = read(Pieces { left: &stream, pieces: &pieces, turn: 0 });
+    let in_pieces = read(Pieces { left: &stream, lengths: &pieces, turn: 0 });
     let verdict = |read: &Result<(), Error>| {
         read.as_ref().err().map(|error| (error.kind(), error.stream_offset(), error.to_string()))
     };
@@ -117,13 +118,13 @@ fn read(input: impl Read) -> Result<(), Error> {
 /// Gives its bytes in pieces of these lengths.
 struct Pieces<'b> {
     left: &'b [u8],
-    pieces: &'b [u8],
+    lengths: &'b [u8],
     turn: usize,
 }
 
 impl Read for Pieces<'_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let piece = usize::from(self.pieces[self.turn % self.pieces.len()]).max(1);
+        let piece = usize::from(self.lengths[self.turn % self.lengths.len()]).max(1);
         self.turn += 1;
         let len = buf.len().min(piece);
         self.left.read(&mut buf[..len])
