@@ -120,6 +120,7 @@ pub use format::member::{MemberId, MemberPath};
 pub use format::xbstream::{Dialect, Item};
 pub use inspect::{List, StreamReport, Verify};
 pub use io::coded::{DecodeReader, EncodeWriter};
+pub use io::parts::Parts;
 pub use io::sink::FdWriter;
 pub use io::source::FdReader;
 #[cfg(feature = "server")]

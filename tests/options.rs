@@ -17,6 +17,7 @@ const ITS_OWN: &[&str] = &[
     "output",
     "input",
     "offline",
+    "parts",
     "long",
     "json",
     "encrypt-key",

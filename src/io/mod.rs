@@ -3,6 +3,7 @@
 pub(crate) mod coded;
 mod fd;
 pub(crate) mod layers;
+pub(crate) mod parts;
 pub(crate) mod pulse;
 pub(crate) mod sink;
 pub(crate) mod source;

@@ -100,6 +100,7 @@ struct CreateArgs {
 
 /// Extract a stream from standard input, all or nothing
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct ExtractArgs {
     /// Extract into this directory, which is new or empty
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
@@ -121,6 +122,9 @@ struct ExtractArgs {
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// FILE is the first of parts, as split makes them; the others lie beside it
+    #[arg(long, requires = "input")]
+    parts: bool,
     #[command(flatten)]
     talk: Talk,
     /// Extract only members that match; * and ? stay within a name, ** crosses directories
@@ -269,6 +273,9 @@ struct ConvertArgs {
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// FILE is the first of parts, as split makes them; the others lie beside it
+    #[arg(long, requires = "input")]
+    parts: bool,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -348,13 +355,14 @@ pub(crate) fn run(words: &[OsString]) -> Status {
         Command::Prepare(args) => prepare(args),
         Command::Restore(args) => restore(args),
         Command::List(args) => {
-            from_input(args.input.clone().as_deref(), &Talk::default(), |input, reporter| {
+            let from = args.input.clone();
+            from_input(from.as_deref(), args.parts, &Talk::default(), |input, reporter| {
                 args.run(input, signals::token()?, reporter)
             })
         }
         Command::Verify(mut args) => {
-            let talk = std::mem::take(&mut args.talk);
-            from_input(args.input.clone().as_deref(), &talk, |input, reporter| {
+            let (talk, from) = (std::mem::take(&mut args.talk), args.input.clone());
+            from_input(from.as_deref(), args.parts, &talk, |input, reporter| {
                 args.run(input, signals::token()?, reporter)
             })
         }
@@ -523,7 +531,7 @@ fn extract(args: ExtractArgs) -> Status {
         sync: !args.no_sync,
         missing_end: args.allow_missing_end,
     };
-    from_input(args.input.as_deref(), &args.talk, |input, reporter| {
+    from_input(args.input.as_deref(), args.parts, &args.talk, |input, reporter| {
         job.run(input, signals::token()?, reporter)
     })
 }
@@ -539,9 +547,9 @@ fn convert(args: ConvertArgs) -> Status {
         spool_all: args.spool_all,
         missing_end: args.allow_missing_end,
     };
-    let input = args.input;
+    let (input, parts) = (args.input, args.parts);
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
-        let input = Input::open(input.as_deref())?;
+        let input = Input::of(input.as_deref(), parts)?;
         job.run(&input, output, signals::token()?, reporter)
     })
 }
@@ -549,11 +557,12 @@ fn convert(args: ConvertArgs) -> Status {
 /// Runs a job that reads a stream.
 fn from_input(
     path: Option<&Path>,
+    parts: bool,
     talk: &Talk,
     job: impl FnOnce(&Input, &mut Reporter) -> Result<Totals>,
 ) -> Status {
     let mut reporter = reporter(talk);
-    let result = Input::open(path).and_then(|input| job(&input, &mut reporter));
+    let result = Input::of(path, parts).and_then(|input| job(&input, &mut reporter));
     tell(&reporter, &result)
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
@@ -10,11 +9,12 @@ use xbkit::{CancelToken, Error, ErrorKind, Event, List, Observer, Result, Verify
 
 use crate::args::Talk;
 use crate::coding::KeyArgs;
-use crate::stdio::Input;
+use crate::stdio::{Bytes, Input};
 use crate::ui::{Reporter, Totals, member_object};
 
 /// List the members of a stream, in the order in which they end
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct ListArgs {
     /// One JSON object a line: `path` (or `path_hex`, if it is not UTF-8) and `size`
     #[arg(long, conflicts_with = "long")]
@@ -28,6 +28,9 @@ pub(crate) struct ListArgs {
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// FILE is the first of parts, as split makes them; the others lie beside it
+    #[arg(long, requires = "input")]
+    pub(crate) parts: bool,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 }
@@ -44,6 +47,9 @@ pub(crate) struct VerifyArgs {
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// FILE is the first of parts, as split makes them; the others lie beside it
+    #[arg(long, requires = "input")]
+    pub(crate) parts: bool,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]
@@ -71,7 +77,10 @@ impl ListArgs {
         if let Some(key) = self.key.read()? {
             job = job.key(key);
         }
-        let result = job.run_fd(input.as_fd(), &mut listing);
+        let result = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, &mut listing),
+            Bytes::Parts(mut parts) => job.run(&mut *parts, &mut listing),
+        };
         let flushed = listing.out.flush();
         // A list that cannot be written ends its job by cancelling it.
         if let Some(error) = listing.failure.take().or(flushed.err()) {
@@ -95,7 +104,11 @@ impl VerifyArgs {
         if let Some(key) = self.key.read()? {
             job = job.key(key);
         }
-        job.run_fd(input.as_fd(), reporter).map(Totals::from)
+        let report = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, reporter)?,
+            Bytes::Parts(mut parts) => job.run(&mut *parts, reporter)?,
+        };
+        Ok(Totals::from(report))
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use xbkit::{
     Backup, CancelToken, ChangedFiles, Connect, Convert, ConvertReport, Create, CreateReport,
-    DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, Format, Prepare, PutBack,
-    Restore, Result, ServerBackup, ServerReport, Silent,
+    DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, FdWriter, Format, Prepare,
+    PutBack, Restore, Result, ServerBackup, ServerReport, Silent,
 };
 
 use crate::coding::{Decoding, Storing};
 use crate::dropin::Named;
-use crate::stdio::{Input, Output};
+use crate::stdio::{Bytes, Input, Output};
 use crate::ui::{Reporter, Totals};
 
 /// `xbkit create`.
@@ -289,7 +289,11 @@ impl RestoreStream {
         if let Some(user) = self.owner {
             job = job.owner(user);
         }
-        job.run_fd(input.as_fd(), reporter).map(|report| totals_of_extract(&report.extracted))
+        let report = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, reporter)?,
+            Bytes::Parts(mut parts) => job.run(&mut *parts, reporter)?,
+        };
+        Ok(totals_of_extract(&report.extracted))
     }
 }
 
@@ -355,7 +359,11 @@ impl ExtractWhole {
             job = job.member_pattern(pattern)?;
         }
         let job = self.decoding.of_extract(job);
-        job.run_fd(input.as_fd(), reporter).map(|report| totals_of_extract(&report))
+        let report = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, reporter)?,
+            Bytes::Parts(mut parts) => job.run(&mut *parts, reporter)?,
+        };
+        Ok(totals_of_extract(&report))
     }
 }
 
@@ -388,7 +396,14 @@ impl ConvertStream {
         if let Some(bytes) = self.chunk_size {
             job = job.chunk_size(bytes);
         }
-        job.run_fd(input.as_fd(), output.as_fd(), reporter).map(|report| totals_of_convert(&report))
+        let report = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, output.as_fd(), reporter)?,
+            Bytes::Parts(mut parts) => {
+                let mut output = FdWriter::new(output.as_fd(), job.token())?;
+                job.run(&mut *parts, &mut output, reporter)?
+            }
+        };
+        Ok(totals_of_convert(&report))
     }
 }
 
@@ -407,10 +422,12 @@ impl ExtractInPlace {
         reporter: &mut Reporter,
     ) -> Result<Totals> {
         let job = Extract::into_dir(self.dir).in_place(true).parallel(self.parallel).cancel(token);
-        self.decoding
-            .of_extract(job)
-            .run_fd(input.as_fd(), reporter)
-            .map(|report| totals_of_extract(&report))
+        let job = self.decoding.of_extract(job);
+        let report = match input.bytes() {
+            Bytes::Fd(fd) => job.run_fd(fd, reporter)?,
+            Bytes::Parts(mut parts) => job.run(&mut *parts, reporter)?,
+        };
+        Ok(totals_of_extract(&report))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Where bytes come from and go to: standard input and output, or a file that appears only whole.
 
+use std::cell::{RefCell, RefMut};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use xbkit::{Error, ErrorKind, Result};
+use xbkit::{Error, ErrorKind, Parts, Result};
 
 /// The end of a job where a stream goes out.
 pub(crate) enum Output {
@@ -155,9 +156,37 @@ pub(crate) enum Input {
     Stdin,
     /// A file or device.
     File(File),
+    /// Files that hold parts of it.
+    Parts(RefCell<Parts>),
+}
+
+/// How a job reads its input.
+pub(crate) enum Bytes<'i> {
+    /// From a descriptor.
+    Fd(BorrowedFd<'i>),
+    /// From files, one behind the other.
+    Parts(RefMut<'i, Parts>),
 }
 
 impl Input {
+    /// The parts of a stream of which `first` is the first one, or what [`Input::open`] gives.
+    pub(crate) fn of(path: Option<&Path>, parts: bool) -> Result<Self> {
+        match path {
+            Some(first) if parts => Parts::beside(first).map(|it| Self::Parts(RefCell::new(it))),
+            path => Self::open(path),
+        }
+    }
+
+    /// What a job reads.
+    pub(crate) fn bytes(&self) -> Bytes<'_> {
+        static STDIN: std::sync::LazyLock<io::Stdin> = std::sync::LazyLock::new(io::stdin);
+        match self {
+            Self::Stdin => Bytes::Fd(STDIN.as_fd()),
+            Self::File(file) => Bytes::Fd(file.as_fd()),
+            Self::Parts(parts) => Bytes::Parts(parts.borrow_mut()),
+        }
+    }
+
     /// Standard input for `None` and `-`, else the file.
     ///
     /// # Errors
@@ -184,16 +213,6 @@ impl Input {
             return Err(terminal("input").at_path(path));
         }
         Ok(Self::File(file))
-    }
-}
-
-impl AsFd for Input {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        static STDIN: std::sync::LazyLock<io::Stdin> = std::sync::LazyLock::new(io::stdin);
-        match self {
-            Self::Stdin => STDIN.as_fd(),
-            Self::File(file) => file.as_fd(),
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Outcome, Tool, answer, coding, usage};
 use crate::coding::Cipher;
 use crate::secret::KeySource;
 use crate::signals;
-use crate::stdio::{Input, Output};
+use crate::stdio::{Bytes, Input, Output};
 
 /// Where the key is if no option says so.
 const VARIABLE: &str = "XBCRYPT_ENCRYPTION_KEY";
@@ -45,7 +45,8 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     let input = Input::open(path(Id::Input).as_deref())?;
     let output = Output::open(path(Id::Output).as_deref())?;
     let token = signals::token()?;
-    let source = FdReader::new(input.as_fd(), Some(token.clone()))?;
+    let Bytes::Fd(from) = input.bytes() else { return Err(usage("the input has parts")) };
+    let source = FdReader::new(from, Some(token.clone()))?;
     let sink = FdWriter::new(output.as_fd(), Some(token))?;
     if decrypt {
         decrypt_all(tool, source, sink, key.as_ref())?;
