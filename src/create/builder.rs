@@ -5,7 +5,7 @@
 macro_rules! streaming_builder {
     () => {
         /// The stream's format.
-        pub fn format(mut self, format: $crate::Format) -> Self {
+        pub fn format(mut self, format: $crate::format::any::Format) -> Self {
             self.options.format = format;
             self
         }
@@ -24,7 +24,7 @@ macro_rules! streaming_builder {
         }
 
         /// Whether holes of sparse files travel as sparse chunks.
-        pub fn dialect(mut self, dialect: $crate::Dialect) -> Self {
+        pub fn dialect(mut self, dialect: $crate::format::xbstream::Dialect) -> Self {
             self.options.dialect = dialect;
             self
         }
@@ -80,7 +80,7 @@ macro_rules! streaming_builder {
         }
 
         /// Ends the job when the token is set.
-        pub fn cancel(mut self, token: $crate::CancelToken) -> Self {
+        pub fn cancel(mut self, token: $crate::cancel::CancelToken) -> Self {
             self.options.cancel = Some(token);
             self
         }

@@ -16,6 +16,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long to wait for a server to take away what an abandoned statement holds.
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a server may take to greet and to let in whoever connects.
+const GREETING_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long a statement that waits for no lock may take. A server that was stopped (`SIGSTOP`), or
 /// whose machine hangs, never answers.
 const ANSWER_PATIENCE: Duration = Duration::from_mins(2);
@@ -88,7 +91,7 @@ impl Session {
                 }
             }
         })?;
-        let id = wait(&greeting, look, Some(ANSWER_PATIENCE))??;
+        let id = wait(&greeting, look, Some(GREETING_PATIENCE))??;
         let mut session = Self {
             connect: connect.clone(),
             ask,
