@@ -143,6 +143,52 @@
 #define XBK_OPT_SIZE 11
 
 /**
+ * Compress each member by itself, as XtraBackup does: "quicklz", "lz4", "zstd" or "gzip"; a tar
+ * archive is compressed as a whole. string; create, backup.
+ */
+#define XBK_OPT_COMPRESS 12
+
+/**
+ * Compression level of zstd, 1 to 19 (1 if not set), or gzip, 1 to 9 (6 if not set). int; create,
+ * backup.
+ */
+#define XBK_OPT_COMPRESS_LEVEL 13
+
+/**
+ * Threads that compress, besides those that read, 1 to 256; 1 if not set. The stream is the same
+ * for every number. int; create, backup.
+ */
+#define XBK_OPT_COMPRESS_THREADS 14
+
+/**
+ * Bytes that quicklz and lz4 compress on their own, 1024 to 67108864, for lz4 to 4194304; 65536 if
+ * not set. int; create, backup.
+ */
+#define XBK_OPT_COMPRESS_CHUNK_SIZE 15
+
+/**
+ * Encrypt each member by itself with XBK_OPT_KEY, as XtraBackup does: "AES128", "AES192" or
+ * "AES256"; a tar archive is encrypted as a whole. string; create, backup.
+ */
+#define XBK_OPT_ENCRYPT 16
+
+/**
+ * Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup.
+ */
+#define XBK_OPT_ENCRYPT_THREADS 17
+
+/**
+ * Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup.
+ */
+#define XBK_OPT_ENCRYPT_CHUNK_SIZE 18
+
+/**
+ * The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
+ * what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader.
+ */
+#define XBK_OPT_KEY 19
+
+/**
  * A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
  * one. string; create.
  */
@@ -221,6 +267,35 @@
  * (UTF-8); extract.
  */
 #define XBK_OPT_MEMBER_PATTERN 64
+
+/**
+ * Decompress members that are compressed each by itself. bool, on if not set; extract.
+ */
+#define XBK_OPT_DECOMPRESS 65
+
+/**
+ * Decrypt members that are encrypted each by itself, with XBK_OPT_KEY. bool, on if not set;
+ * extract.
+ */
+#define XBK_OPT_DECRYPT 66
+
+/**
+ * Threads that decrypt, decompress and write, if that is more than XBK_OPT_PARALLEL, 1 to 256; 1 if
+ * not set. int; extract.
+ */
+#define XBK_OPT_DECODE_THREADS 67
+
+/**
+ * Refuse a member that decodes to more bytes, 1 to 281474976710656, which it is if not set. int;
+ * extract.
+ */
+#define XBK_OPT_MAX_DECODED_SIZE 68
+
+/**
+ * Refuse a member that decodes to more than so many bytes for each stored one, from 64 MiB on and
+ * zeros aside, 1 to 281474976710656; 2000 if not set. int; extract.
+ */
+#define XBK_OPT_MAX_RATIO 69
 
 /**
  * Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
@@ -680,7 +755,8 @@ extern "C" {
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
+ *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+ *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -701,7 +777,8 @@ xbk_status xbk_backup_to_fd(const xbk_options *options,
 /**
  * The same with a callback that takes the stream, on this thread, with user.
  * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST
+ *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+ *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -809,7 +886,8 @@ xbk_status xbk_convert_cb(const xbk_options *options,
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
  * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
- *                  DIALECT, FORMAT, MANIFEST
+ *                  DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+ *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -829,7 +907,8 @@ xbk_status xbk_create_to_fd(const xbk_options *options,
 /**
  * The same with a callback that takes the stream, on this thread, with user.
  * \param options   XBK_OPT_FILE at least once; also BASE_DIR, CHANGED, PARALLEL, CHUNK_SIZE,
- *                  DIALECT, FORMAT, MANIFEST
+ *                  DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
+ *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -970,7 +1049,8 @@ void xbk_error_free(xbk_error *err);
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
  * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
- *                  ALLOW_MISSING_END
+ *                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
+ *                  MAX_DECODED_SIZE, MAX_RATIO
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -991,7 +1071,8 @@ xbk_status xbk_extract_from_fd(const xbk_options *options,
 /**
  * The same with a callback that gives the stream, on this thread, with user.
  * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
- *                  ALLOW_MISSING_END
+ *                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
+ *                  MAX_DECODED_SIZE, MAX_RATIO
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -1081,7 +1162,8 @@ const void *xbk_item_data(const xbk_item *item, size_t *len, uint64_t *offset);
  * and checksums are checked on the way. Outer gzip, zstd and lz4 layers come off.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
- * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+ * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel
+ *                  object
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -1100,7 +1182,8 @@ xbk_status xbk_list_from_fd(const xbk_options *options,
 
 /**
  * The same with a callback that gives the stream, on this thread, with user.
- * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+ * \param options   may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel
+ *                  object
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -1372,7 +1455,7 @@ const char *xbk_option_since(const xbk_option *option);
  * Makes a reader from a descriptor, and blocks for the first bytes of the stream.
  * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
  * descriptor keeps its flags.
- * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object
+ * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel object
  * \param fd       where the stream comes from; borrowed until xbk_reader_free(), never closed
  * \param reader   receives the reader; free it by xbk_reader_free()
  * \param err      may be NULL; set only when the result is < 0
@@ -1388,7 +1471,7 @@ xbk_status xbk_reader_new_fd(const xbk_options *options,
 /**
  * Makes a reader from a callback, which runs on the thread that calls xbk_reader_next(), and is
  * called here for the first bytes of the stream.
- * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, and the cancel object, which is looked at
+ * \param options  may be NULL; XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY, and the cancel object, which is looked at
  *                 between callbacks
  * \param read_fn  must not be NULL
  * \param user     handed to read_fn; may be NULL
@@ -1485,7 +1568,8 @@ const char *xbk_status_name(xbk_status status);
  * XBK_OPT_ALLOW_UNPROVEN lets a sound one without manifest pass, and xbk_report_proven() tells.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
- * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
+ *                  XBK_OPT_KEY
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -1505,7 +1589,8 @@ xbk_status xbk_verify_from_fd(const xbk_options *options,
 
 /**
  * The same with a callback that gives the stream, on this thread, with user.
- * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END
+ * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
+ *                  XBK_OPT_KEY
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL

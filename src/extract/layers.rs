@@ -35,13 +35,12 @@ impl Decoding {
     /// the stream itself says of it: only where it says nothing the name counts, and then only
     /// for suffixes that XtraBackup writes.
     pub(super) fn of(&self, path: &MemberPath, said: Option<Coded>) -> Result<Option<Layers>> {
-        let mut codecs = match said {
-            Some(coded) => said_codecs(path, coded)?,
-            None => {
-                let (mut codecs, _) = layers_of(path.as_bytes());
-                codecs.retain(|codec| *codec != Codec::Gzip);
-                codecs
-            }
+        let mut codecs = if let Some(said) = said {
+            said_codecs(path, said)?
+        } else {
+            let (mut codecs, _) = layers_of(path.as_bytes());
+            codecs.retain(|codec| *codec != Codec::Gzip);
+            codecs
         };
         let is_encrypted = codecs.first() == Some(&Codec::Xbcrypt);
         if is_encrypted && !self.decrypt {
@@ -59,11 +58,11 @@ impl Decoding {
 }
 
 /// The codecs of a member that is coded so, as its name says.
-fn said_codecs(path: &MemberPath, coded: Coded) -> Result<Vec<Codec>> {
+fn said_codecs(path: &MemberPath, said: Coded) -> Result<Vec<Codec>> {
     let mut name = path.as_bytes();
     let mut codecs = Vec::new();
-    for (said, is_encryption) in [(coded.encrypted, true), (coded.compressed, false)] {
-        if !said {
+    for (is_said, is_encryption) in [(said.encrypted, true), (said.compressed, false)] {
+        if !is_said {
             continue;
         }
         match Codec::of_name(name) {
@@ -180,14 +179,10 @@ mod tests {
         }
     }
 
-    const fn coded(compressed: bool, encrypted: bool) -> Option<Coded> {
-        Some(Coded { compressed, encrypted })
-    }
-
-    const PLAIN: Option<Coded> = coded(false, false);
-    const COMPRESSED: Option<Coded> = coded(true, false);
-    const ENCRYPTED: Option<Coded> = coded(false, true);
-    const BOTH: Option<Coded> = coded(true, true);
+    const PLAIN: Option<Coded> = Some(Coded { compressed: false, encrypted: false });
+    const COMPRESSED: Option<Coded> = Some(Coded { compressed: true, encrypted: false });
+    const ENCRYPTED: Option<Coded> = Some(Coded { compressed: false, encrypted: true });
+    const BOTH: Option<Coded> = Some(Coded { compressed: true, encrypted: true });
 
     #[test]
     fn names_count_where_the_stream_says_nothing() {

@@ -143,7 +143,6 @@ impl Dir {
     }
 
     /// Opens a file beneath this directory for reading.
-    #[cfg(feature = "server")]
     pub(crate) fn open_read(&self, path: &[u8]) -> io::Result<File> {
         self.open_beneath(path, libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK, 0)
             .map(File::from)
