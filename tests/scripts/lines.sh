@@ -216,6 +216,41 @@ for name in 'xtrabackup --backup' 'mariabackup --backup'; do
     by_tar backup.tar
 done
 
+# Of a server that runs, and is written to meanwhile. Its redo log is in the archive, and the real
+# server recovers what tar made of it.
+clean
+server_start $source
+printf '[client]\nsocket=%s\nuser=root\n[mysqld]\ndatadir=%s\n' "$SERVER_RUN/sock" $source >/root/.my.cnf
+server_sql "CREATE TABLE meanwhile (id INT PRIMARY KEY AUTO_INCREMENT, t CHAR(200)) ENGINE=InnoDB" shop
+while [ ! -e /root/enough ]; do
+    server_sql "INSERT INTO meanwhile (t) SELECT SHA2(seq, 512) FROM seq_1_to_100" shop || break
+done 2>/dev/null &
+writer=$!
+until [ "$(server_sql 'SELECT COUNT(*) FROM meanwhile' shop)" -gt 500 ]; do sleep 0.02; done
+for line in 'innobackupex --stream=tar ./ | gzip - > backup.tar.gz' \
+    'mariabackup --backup --stream=tar --parallel=4 | pv -q -L100m | gzip - > backup.tar.gz'; do
+    rows=$(server_sql 'SELECT COUNT(*) FROM meanwhile' shop)
+    line "$line"
+    xbkit verify <backup.tar.gz 2>/dev/null || fail "the archive is not proven"
+    mkdir -p "/root/out/$rows"
+    gunzip <backup.tar.gz | tar -ixf - -C "/root/out/$rows"
+    grep -q '^format = tar$' "/root/out/$rows/xtrabackup_info" || fail "another format is told"
+done
+touch /root/enough
+wait $writer
+server_stop
+for dir in /root/out/*/; do
+    innobackupex --apply-log "$dir" 2>/root/said || { cat /root/said >&2; fail "$dir is not recovered"; }
+    server_start "${dir%/}"
+    server_check
+    found=$(server_sql 'SELECT COUNT(*) FROM meanwhile' shop)
+    [ "$found" -ge "$(basename "$dir")" ] || fail "$found rows of $(basename "$dir") are there"
+    [ "$(server_sql 'SELECT COUNT(*) FROM item' shop)" = 60000 ] || fail "rows are missing"
+    server_stop
+    passed=$((passed + 1))
+done
+printf '[mysqld]\ndatadir=%s\n' $source >/root/.my.cnf
+
 # As Aurora's documentation has it: parts, which are read again in the order of their numbers.
 clean
 line 'innobackupex --stream=tar ./ | gzip - | split -d --bytes=100K - backup.tar.gz.'
