@@ -16,12 +16,12 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long to wait for a server to take away what an abandoned statement holds.
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a server may take to greet and to let in whoever connects.
-const GREETING_PATIENCE: Duration = Duration::from_secs(30);
-
 /// How long a statement that waits for no lock may take. A server that was stopped (`SIGSTOP`), or
 /// whose machine hangs, never answers.
 const ANSWER_PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long a connection may take until its server has let the account in.
+const GREETING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asked while a statement runs; its error ends the wait.
 pub(crate) type Look<'l> = &'l dyn Fn() -> Result<()>;

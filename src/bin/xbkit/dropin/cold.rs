@@ -61,6 +61,7 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
         let output = output.as_ref().zip(format);
         return hot::backup(tool, &parsed, connect, parallel, storing, output);
     }
+    check_cold(&parsed.given)?;
     let (Some(output), Some(format)) = (output, format) else {
         return Err(Error::new(
             ErrorKind::Unsupported,
@@ -141,6 +142,28 @@ fn mode_of(tool: Tool, parsed: &Parsed) -> Result<Mode> {
         }
         (Some(_), Some(_)) => Err(usage("more than one mode is given")),
     }
+}
+
+/// What a stopped server cannot be asked for.
+fn check_cold(given: &[Given]) -> Result<()> {
+    let refused = [
+        (Id::SlaveInfo, "slave-info", "the position of a replica's source is asked"),
+        (Id::GaleraInfo, "galera-info", "the state of a cluster node is asked"),
+    ];
+    for (id, name, what) in refused {
+        if getopt::is_on(given, id) {
+            let message =
+                format!("option '--{name}': {what} from a running server, and none answers");
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .hint("leave it out: a cold backup carries that state in the data directory"));
+        }
+    }
+    if getopt::number(given, Id::Throttle, "throttle")?.is_some_and(|number| number > 0) {
+        let message = "option '--throttle': a stopped server has nothing to be spared";
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("leave it out, or limit the stream in the pipe, for instance with pv -L 80m"));
+    }
+    Ok(())
 }
 
 /// Which words a backup may have.

@@ -32,6 +32,14 @@ pub(super) fn backup(
 ) -> Result<Outcome> {
     let given = &parsed.given;
     let voice = tool.voice();
+    if getopt::is_on(given, Id::SafeSlaveBackup) {
+        let message = "option '--safe-slave-backup': stopping replication for a backup is not in \
+                       this version";
+        return Err(Error::new(ErrorKind::Unsupported, message).hint(
+            "STOP SLAVE SQL_THREAD before, and START SLAVE SQL_THREAD afterwards; it matters only \
+             for temporary tables of statement-based replication",
+        ));
+    }
     let job = HotBackup {
         format: output.map_or(Format::Xbstream, |(_, format)| format),
         storing,

@@ -47,6 +47,7 @@ pub(crate) enum Id {
     RemoveOriginal,
     RocksdbDatadir,
     RocksdbWalDir,
+    SafeSlaveBackup,
     SlaveInfo,
     Socket,
     Ssl,

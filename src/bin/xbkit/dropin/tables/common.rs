@@ -264,13 +264,11 @@ pub(super) static LOCKS: &[Opt] = &[
     Opt::ignored("startup-wait-timeout", Takes::Value, STOPPED),
     Opt::ignored("kill-long-queries-timeout", Takes::Value, STOPPED),
     Opt::ignored("kill-long-query-type", Takes::Value, STOPPED),
-    Opt::refused(
+    Opt::used(
         "safe-slave-backup",
         Takes::Bool,
-        (
-            "stopping replication during a backup is not in this version",
-            "STOP SLAVE SQL_THREAD before, and START SLAVE SQL_THREAD afterwards",
-        ),
+        Id::SafeSlaveBackup,
+        "refused for a running server, and without effect on a stopped one",
     ),
     Opt::ignored("safe-slave-backup-timeout", Takes::Value, STOPPED),
     Opt::used(
