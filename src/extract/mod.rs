@@ -90,6 +90,15 @@ impl Extract {
         }
     }
 
+    /// The same job for all of the stream, into this new or empty directory.
+    #[cfg(feature = "server")]
+    pub(crate) fn whole_into(mut self, dir: &Path) -> Self {
+        dir.clone_into(&mut self.dir);
+        (self.in_place, self.overwrite) = (false, false);
+        self.patterns.clear();
+        self
+    }
+
     /// Writes members straight into the directory, which must exist and may hold other files, as
     /// `xbstream -x` does. A member whose file exists is an error.
     pub fn in_place(mut self, in_place: bool) -> Self {

@@ -26,8 +26,7 @@ pub struct Restore {
     datadir: PathBuf,
     prepare: Prepare,
     owner: Option<String>,
-    parallel: usize,
-    cancel: Option<CancelToken>,
+    extract: Extract,
 }
 
 /// What a restore did.
@@ -45,13 +44,21 @@ impl Restore {
     pub fn into_datadir(datadir: impl AsRef<Path>) -> Self {
         let datadir = datadir.as_ref().to_owned();
         let prepare = Prepare::of_dir(&datadir);
-        Self { datadir, prepare, owner: None, parallel: 1, cancel: None }
+        let extract = Extract::into_dir(&datadir);
+        Self { datadir, prepare, owner: None, extract }
     }
 
     /// How the server is found and run: [`Prepare::server`], [`Prepare::memory`] and others of the
     /// job that this gets and gives back. Its directory and token are those of the restore.
     pub fn prepare_with(mut self, with: impl FnOnce(Prepare) -> Prepare) -> Self {
         self.prepare = with(self.prepare).in_dir(&self.datadir);
+        self
+    }
+
+    /// How the stream is read: the key to decrypt it, threads, limits and others of the job that
+    /// this gets and gives back. Its directory is that of the restore, and every member is wanted.
+    pub fn extract_with(mut self, with: impl FnOnce(Extract) -> Extract) -> Self {
+        self.extract = with(self.extract).whole_into(&self.datadir);
         self
     }
 
@@ -64,21 +71,21 @@ impl Restore {
 
     /// Writes on so many threads, 1 to 256.
     pub fn parallel(mut self, threads: usize) -> Self {
-        self.parallel = threads;
+        self.extract = self.extract.parallel(threads);
         self
     }
 
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.prepare = self.prepare.cancel(token.clone());
-        self.cancel = Some(token);
+        self.extract = self.extract.cancel(token);
         self
     }
 
     /// Restores the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<RestoreReport> {
         let owners = Owners::find(self.owner.as_deref(), &self.datadir)?;
-        let extracted = self.extract().run(input, observer)?;
+        let extracted = self.extract.run(input, observer)?;
         self.finish(extracted, owners, observer)
     }
 
@@ -89,16 +96,8 @@ impl Restore {
         observer: &mut dyn Observer,
     ) -> Result<RestoreReport> {
         let owners = Owners::find(self.owner.as_deref(), &self.datadir)?;
-        let extracted = self.extract().run_fd(input, observer)?;
+        let extracted = self.extract.run_fd(input, observer)?;
         self.finish(extracted, owners, observer)
-    }
-
-    fn extract(&self) -> Extract {
-        let job = Extract::into_dir(&self.datadir).parallel(self.parallel);
-        match &self.cancel {
-            Some(token) => job.cancel(token.clone()),
-            None => job,
-        }
     }
 
     fn finish(

@@ -238,6 +238,8 @@ struct RestoreArgs {
     #[arg(short, long, value_name = "N", value_parser = threads)]
     parallel: Option<usize>,
     #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
     recovery: RecoveryArgs,
     #[command(flatten)]
     talk: Talk,
@@ -482,7 +484,12 @@ fn prepare(args: PrepareArgs) -> Status {
 
 fn restore(args: RestoreArgs) -> Status {
     let mut reporter = reporter(&args.talk);
+    let decoding = match args.decode.decoding() {
+        Ok(decoding) => decoding,
+        Err(error) => return plainly(&Err(error)),
+    };
     let job = RestoreStream {
+        decoding,
         datadir: args.datadir,
         owner: args.owner,
         parallel: args.parallel,

@@ -269,6 +269,7 @@ impl PrepareDir {
 
 /// `xbkit restore`.
 pub(crate) struct RestoreStream {
+    pub(crate) decoding: Decoding,
     pub(crate) datadir: PathBuf,
     pub(crate) owner: Option<String>,
     pub(crate) parallel: Option<usize>,
@@ -284,6 +285,7 @@ impl RestoreStream {
     ) -> Result<Totals> {
         let mut job = Restore::into_datadir(self.datadir)
             .prepare_with(|job| self.recovery.apply(job))
+            .extract_with(|job| self.decoding.of_extract(job))
             .cancel(token)
             .parallel(self.parallel.unwrap_or_else(extracting_threads));
         if let Some(user) = self.owner {
