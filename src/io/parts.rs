@@ -170,6 +170,7 @@ fn follows(this: &[u8], next: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests have a directory of their own")]
 mod tests {
     use super::*;
 

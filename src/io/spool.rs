@@ -132,6 +132,7 @@ impl Spool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests have a directory of their own")]
 mod tests {
     use super::*;
 

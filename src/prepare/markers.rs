@@ -141,6 +141,7 @@ fn failed(what: &'static str, path: &[u8], error: std::io::Error) -> Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests have a directory of their own")]
 mod tests {
     use super::*;
 

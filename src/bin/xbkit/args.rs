@@ -250,6 +250,7 @@ struct RestoreArgs {
 
 /// Turn a stream into one of another format
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct ConvertArgs {
     /// The format of the new stream
     #[arg(long, value_enum, value_name = "FORMAT")]

@@ -161,6 +161,7 @@ impl Decoding {
 
 /// Where the key is.
 #[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "they are the names of options")]
 pub(crate) struct KeyArgs {
     /// The file that holds the key's 16, 24 or 32 bytes, and nothing else; /dev/fd/N is a descriptor
     #[arg(long, value_name = "FILE", group = "source_of_key", help_heading = "Keys")]

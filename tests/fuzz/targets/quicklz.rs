@@ -107,7 +107,10 @@ fn reference(packet: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         let (low, high) = (usize::from(input.next()?), usize::from(input.next()?));
-        let len = if low & 15 == 0 { usize::from(input.next()?) } else { (low & 15) + 2 };
+        let len = match low & 15 {
+            0 => usize::from(input.next()?),
+            short => short + 2,
+        };
         let start = out.len();
         let from = seen[low >> 4 | high << 4].filter(|from| *from < start)?;
         if len < 3 || start + len > n {
