@@ -92,6 +92,7 @@ pub mod inspect;
 mod io;
 pub mod limits;
 pub mod manifest;
+pub mod metadata;
 pub mod options;
 pub mod pages;
 mod pipeline;

@@ -22,7 +22,8 @@ pub const TAR_EXTENSION: u64 = 1 << 20;
 /// the map arrives. A page-compressed table of 64 GiB has one for each page of 16 KiB.
 pub const TAR_SPARSE_ENTRIES: usize = 1 << 22;
 
-/// Most bytes of members that may wait at once in a conversion, unless asked otherwise: 64 GiB.
+/// Most bytes of members that may wait at once in a conversion, or to be written by themselves,
+/// unless asked otherwise: 64 GiB.
 ///
 /// Whoever converts untrusted streams should not lose a file system to one of them.
 pub const CONVERT_SPOOL: u64 = 64 << 30;
@@ -113,6 +114,20 @@ pub const QPRESS_NAME: usize = 4096;
 
 /// Most outer compression layers that are peeled off a stream (`.xbs.gz.zst` has two).
 pub const OUTER_LAYERS: usize = 4;
+
+/// Largest metadata file of a backup that is read, in bytes: 4 MiB.
+///
+/// All but two are some hundred bytes. A set of GTIDs has about 50 for each server that ever wrote,
+/// and `xtrabackup_tablespaces` about 100 for each tablespace outside the data directory.
+pub const METADATA_FILE: usize = 4 << 20;
+
+/// Most names in the root of a backup that are remembered to see what it lacks: real ones have
+/// some fifty. Those that a backup must have are remembered however many others there are.
+pub const ROOT_NAMES: usize = 4096;
+
+/// Most bytes of a member that wait in memory until the stream they came from is verified: 16 MiB,
+/// which is every metadata file and the manifest of a backup of 100,000 tables.
+pub const CAT_MEMORY: usize = 16 << 20;
 
 /// Longest line of a manifest, in bytes: the longest path has 4,095 bytes, each of which JSON may
 /// write in six.

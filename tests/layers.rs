@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8, Option<&[&str]>)] = &[
     ("format", 1, Some(&["codec"])),
     ("innodb", 1, Some(&[])),
     ("manifest", 1, Some(&["format"])),
+    ("metadata", 1, Some(&["codec", "format"])),
     ("io", 2, None),
     ("pipeline", 2, None),
     ("stream", 3, None),
