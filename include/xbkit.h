@@ -12,6 +12,7 @@
  *   if (st < 0) { fprintf(stderr, "%s\n", xbk_error_line(err)); xbk_error_free(err); }
  *
  * xbk_create, xbk_backup: make a stream.    xbk_extract, xbk_list, xbk_verify: read one.
+ * xbk_info: what backup a stream or a directory holds.    xbk_cat: one member of a stream.
  * xbk_writer, xbk_entry: make a stream of your own data.    xbk_reader, xbk_item: look into one.
  *
  * Conventions
@@ -47,6 +48,127 @@
 
 /** An xbk_observer that sees nothing, to begin with. */
 #define XBK_OBSERVER_INIT { sizeof(xbk_observer), NULL, NULL, NULL }
+
+/**
+ * Text: "full", "incremental", "cold", "prepared" or "log-applied".
+ */
+#define XBK_INFO_KIND 1
+
+/**
+ * Text: how it names its files, "xtrabackup" or "mariadb_backup".
+ */
+#define XBK_INFO_NAMING 2
+
+/**
+ * Text: the server's version.
+ */
+#define XBK_INFO_SERVER_VERSION 3
+
+/**
+ * Text: the program that took the backup.
+ */
+#define XBK_INFO_TOOL_NAME 4
+
+/**
+ * Text: that program's version.
+ */
+#define XBK_INFO_TOOL_VERSION 5
+
+/**
+ * Text: when it began, "YYYY-MM-DD HH:MM:SS" in the zone of its machine.
+ */
+#define XBK_INFO_START_TIME 6
+
+/**
+ * Text: when it ended, likewise.
+ */
+#define XBK_INFO_END_TIME 7
+
+/**
+ * Text: the file of the position in the server's binary log.
+ */
+#define XBK_INFO_BINLOG_FILE 8
+
+/**
+ * Text: the GTID, or set of GTIDs, at that position.
+ */
+#define XBK_INFO_GTID 9
+
+/**
+ * Text: the UUID of the position in a Galera cluster.
+ */
+#define XBK_INFO_GALERA_UUID 10
+
+/**
+ * Text: the statements that make the restored server a replica of the same source.
+ */
+#define XBK_INFO_REPLICA_STATEMENTS 11
+
+/**
+ * Number: the LSN that the backup begins at; 0 for a full one.
+ */
+#define XBK_INFO_FROM_LSN 40
+
+/**
+ * Number: the LSN that an incremental backup on this one begins at.
+ */
+#define XBK_INFO_TO_LSN 41
+
+/**
+ * Number: the end of the copied redo.
+ */
+#define XBK_INFO_LAST_LSN 42
+
+/**
+ * Number: the offset in the binary log, in bytes.
+ */
+#define XBK_INFO_BINLOG_POSITION 43
+
+/**
+ * Number: the last transaction of the position in a Galera cluster.
+ */
+#define XBK_INFO_GALERA_SEQNO 44
+
+/**
+ * Number: InnoDB's page size, in bytes.
+ */
+#define XBK_INFO_PAGE_SIZE 45
+
+/**
+ * Number: members, where all of a stream was seen.
+ */
+#define XBK_INFO_MEMBERS 46
+
+/**
+ * Number: bytes of the members, where all of a stream was seen.
+ */
+#define XBK_INFO_PAYLOAD_BYTES 47
+
+/**
+ * Number, 1 or 0: whether members are compressed.
+ */
+#define XBK_INFO_COMPRESSED 48
+
+/**
+ * Number, 1 or 0: whether members are encrypted.
+ */
+#define XBK_INFO_ENCRYPTED 49
+
+/**
+ * Number, 1 or 0: whether the stream announces a manifest, or the directory holds one.
+ */
+#define XBK_INFO_MANIFEST 50
+
+/**
+ * Number, 1 or 0: whether the stream was proven complete; unknown if its contents were not read.
+ */
+#define XBK_INFO_PROVEN 51
+
+/**
+ * Number: how many things a backup of a whole server has that this lacks; xbk_info_json() names
+ * them. Unknown if not all was seen.
+ */
+#define XBK_INFO_MISSING 52
 
 /**
  * Kind of an item: a member begins.
@@ -184,7 +306,8 @@
 
 /**
  * The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
- * what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader.
+ * what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader,
+ * info, cat.
  */
 #define XBK_OPT_KEY 19
 
@@ -303,14 +426,20 @@
 #define XBK_OPT_ALLOW_UNPROVEN 80
 
 /**
- * Where members wait for their ends that do not fit into memory, in files without names; "/tmp" if
- * not set. string; convert.
+ * Refuse a stream that lacks what a backup of a whole server has. bool, off if not set; extract,
+ * verify.
+ */
+#define XBK_OPT_REQUIRE_BACKUP 81
+
+/**
+ * Where members wait that must and do not fit into memory, in files without names; "/tmp" if not
+ * set. string; convert, cat.
  */
 #define XBK_OPT_TMPDIR 84
 
 /**
  * Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
- * convert.
+ * convert, cat.
  */
 #define XBK_OPT_MAX_SPOOL 85
 
@@ -393,6 +522,16 @@
 #define XBK_JOB_CONVERT 256
 
 /**
+ * Bit of xbk_option_jobs(): xbk_info_from_fd(), xbk_info_from_cb(), xbk_info_from_dir().
+ */
+#define XBK_JOB_INFO 512
+
+/**
+ * Bit of xbk_option_jobs(): xbk_cat_fd_to_fd(), xbk_cat_cb_to_cb().
+ */
+#define XBK_JOB_CAT 1024
+
+/**
  * Major version of this header; compare with xbk_version_number().
  */
 #define XBK_VERSION_MAJOR 0
@@ -438,6 +577,13 @@ typedef struct xbk_error xbk_error;
  * Thread safety: only the thread of the callback.
  */
 typedef struct xbk_event xbk_event;
+
+/**
+ * What is known of a backup. Given by xbk_info_from_fd() and its like, owned by the caller, who
+ * frees it by xbk_info_free(). Nothing in it changes.
+ * Thread safety: may be read by several threads at once.
+ */
+typedef struct xbk_info xbk_info;
 
 /**
  * One thing that a stream says. Members interleave. It belongs to its reader, and is valid until
@@ -689,6 +835,11 @@ typedef int32_t (*xbk_read_fn)(void *user, void *buf, size_t len, size_t *got);
 #define XBK_E_UNPROVEN -44
 
 /**
+ * A backup lacks members that it must have.
+ */
+#define XBK_E_INCOMPLETE -45
+
+/**
  * A compressed layer cannot be decoded.
  */
 #define XBK_E_DECOMPRESS -61
@@ -829,6 +980,62 @@ int32_t xbk_cancel_is_set(const xbk_cancel *cancel);
  * Thread safety: no other thread may still use it. Since: 0.1
  */
 void xbk_cancel_free(xbk_cancel *cancel);
+
+/**
+ * Writes the bytes of one member of a stream, as the stream stores them, and reads and verifies
+ * the stream to its end. Up to 16 MiB are written only when all is well; a larger member may be
+ * written before the stream turns out to be damaged, so its bytes are not to be used unless the
+ * result is XBK_OK. A member that may still change waits in XBK_OPT_TMPDIR.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptors keep their flags, and stay open.
+ * \param options   may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+ * \param in_fd     where the stream comes from; borrowed
+ * \param member    the member's path in the stream; must not be NULL
+ * \param out_fd    where its bytes go; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free();
+ *                  its payload bytes are the member's
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_NOT_FOUND if there is no such member; XBK_E_INVALID_ARGUMENT for options;
+ *         XBK_E_UNSAFE_PATH for a path that no member can have; XBK_E_FORMAT, XBK_E_TRUNCATED,
+ *         XBK_E_CHECKSUM, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset; XBK_E_LIMIT or
+ *         XBK_E_UNSUPPORTED if the stream changes the member too late; XBK_E_SOURCE, XBK_E_SINK,
+ *         XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_cat_fd_to_fd(const xbk_options *options,
+                            int in_fd,
+                            const char *member,
+                            int out_fd,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
+
+/**
+ * The same with callbacks that give the stream and take the member's bytes, on this thread.
+ * \param options     may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+ * \param read_fn     must not be NULL
+ * \param read_user   handed to read_fn; may be NULL
+ * \param member      the member's path in the stream; must not be NULL
+ * \param write_fn    must not be NULL
+ * \param write_user  handed to write_fn; may be NULL
+ * \param observer    may be NULL
+ * \param report      may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err         may be NULL; set only when the result is < 0
+ * \return as xbk_cat_fd_to_fd(); XBK_E_CALLBACK if a callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_cat_cb_to_cb(const xbk_options *options,
+                            xbk_read_fn read_fn,
+                            void *read_user,
+                            const char *member,
+                            xbk_write_fn write_fn,
+                            void *write_user,
+                            const xbk_observer *observer,
+                            xbk_report **report,
+                            xbk_error **err);
 
 /**
  * Reads a stream from one descriptor, and writes it to another in the format XBK_OPT_FORMAT says,
@@ -1049,8 +1256,8 @@ void xbk_error_free(xbk_error *err);
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
  * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
- *                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
- *                  MAX_DECODED_SIZE, MAX_RATIO
+ *                  REQUIRE_BACKUP, ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT,
+ *                  DECODE_THREADS, MAX_DECODED_SIZE, MAX_RATIO
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -1058,7 +1265,8 @@ void xbk_error_free(xbk_error *err);
  * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
  *         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
  *         XBK_E_EXISTS, XBK_E_PERMISSION, XBK_E_NO_SPACE of the target; XBK_E_NOT_FOUND if a
- *         pattern matches no member; XBK_E_SOURCE; XBK_E_CANCELLED
+ *         pattern matches no member; XBK_E_INCOMPLETE by XBK_OPT_REQUIRE_BACKUP; XBK_E_SOURCE;
+ *         XBK_E_CANCELLED
  * Thread safety: any thread; several jobs may run at once. Since: 0.1
  */
 XBK_MUST_USE
@@ -1071,8 +1279,8 @@ xbk_status xbk_extract_from_fd(const xbk_options *options,
 /**
  * The same with a callback that gives the stream, on this thread, with user.
  * \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
- *                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
- *                  MAX_DECODED_SIZE, MAX_RATIO
+ *                  REQUIRE_BACKUP, ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT,
+ *                  DECODE_THREADS, MAX_DECODED_SIZE, MAX_RATIO
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL
@@ -1088,6 +1296,104 @@ xbk_status xbk_extract_from_cb(const xbk_options *options,
                                const xbk_observer *observer,
                                xbk_report **report,
                                xbk_error **err);
+
+/**
+ * Says what backup a stream holds. Of a regular file without compression around it, from the
+ * descriptor's position on, headers and a few small members are read and all else is passed over,
+ * and the position stays. Anything else is read and verified to its end, a stream without a
+ * manifest only until nothing more can be learned. What is missing is unknown and no error.
+ * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
+ * 200 ms; the descriptor keeps its flags, and stays open.
+ * \param options   may be NULL; XBK_OPT_KEY
+ * \param fd        where the stream comes from; borrowed
+ * \param observer  may be NULL
+ * \param info      must not be NULL; free it by xbk_info_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
+ *         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset,
+ *         or with the member's name for one that should say something and is malformed;
+ *         XBK_E_SOURCE; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_info_from_fd(const xbk_options *options,
+                            int fd,
+                            const xbk_observer *observer,
+                            xbk_info **info,
+                            xbk_error **err);
+
+/**
+ * The same with a callback that gives the stream, on this thread, with user. It may be called no
+ * more before the stream's end.
+ * \param options   may be NULL; XBK_OPT_KEY
+ * \param read_fn   must not be NULL
+ * \param user      handed to read_fn; may be NULL
+ * \param observer  may be NULL
+ * \param info      must not be NULL; free it by xbk_info_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_info_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_info_from_cb(const xbk_options *options,
+                            xbk_read_fn read_fn,
+                            void *user,
+                            const xbk_observer *observer,
+                            xbk_info **info,
+                            xbk_error **err);
+
+/**
+ * Says what backup a directory holds: one that was extracted, or a server's data directory.
+ * \param options  may be NULL; XBK_OPT_KEY
+ * \param dir      must not be NULL
+ * \param info     must not be NULL; free it by xbk_info_free()
+ * \param err      may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_INVALID_STATE if an extraction into
+ *         it did not finish; XBK_E_NOT_FOUND, XBK_E_PERMISSION, XBK_E_SOURCE; XBK_E_FORMAT,
+ *         XBK_E_UNSUPPORTED, XBK_E_LIMIT with the file that is malformed; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_info_from_dir(const xbk_options *options,
+                             const char *dir,
+                             xbk_info **info,
+                             xbk_error **err);
+
+/**
+ * A text of what is known.
+ * \param info   may be NULL, which gives NULL
+ * \param field  XBK_INFO_KIND to XBK_INFO_REPLICA_STATEMENTS
+ * \return a UTF-8 string of info, which may hold line feeds; NULL if it is unknown, or the field
+ *         is none or no text
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_info_text(const xbk_info *info, uint32_t field);
+
+/**
+ * A number of what is known.
+ * \param info    may be NULL, which gives 0
+ * \param field   XBK_INFO_FROM_LSN to XBK_INFO_MISSING
+ * \param number  set if the result is 1; may be NULL
+ * \return 1 if it is known; 0 if not, or if the field is none or no number
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_info_number(const xbk_info *info, uint32_t field, uint64_t *number);
+
+/**
+ * All that is known, as one JSON object whose keys the documentation of the Rust library lists;
+ * null for what is unknown. Further keys may come.
+ * \param info  may be NULL, which gives NULL
+ * \return a UTF-8 string of info
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_info_json(const xbk_info *info);
+
+/**
+ * Frees what is known.
+ * \param info  may be NULL; otherwise exactly once
+ * Thread safety: no other thread may still use it. Since: 0.1
+ */
+void xbk_info_free(xbk_info *info);
 
 /**
  * What kind of item it is.
@@ -1549,6 +1855,15 @@ uint64_t xbk_report_stream_bytes(const xbk_report *report);
 int32_t xbk_report_proven(const xbk_report *report);
 
 /**
+ * What kind of backup the stream holds, as far as its members tell: "full", "incremental", "cold",
+ * "prepared" or "log-applied".
+ * \param report  may be NULL, which gives NULL
+ * \return a string of report, or NULL if that is unknown, and for create, backup and cat
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_report_backup(const xbk_report *report);
+
+/**
  * Frees a report.
  * \param report  may be NULL; otherwise exactly once
  * Thread safety: no other thread may still use it. Since: 0.1
@@ -1569,12 +1884,13 @@ const char *xbk_status_name(xbk_status status);
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, and stays open.
  * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
- *                  XBK_OPT_KEY
+ *                  XBK_OPT_KEY, XBK_OPT_REQUIRE_BACKUP
  * \param fd        where the stream comes from; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
  * \param err       may be NULL; set only when the result is < 0
  * \return XBK_OK; XBK_E_UNPROVEN for a stream that is sound but not proven;
+ *         XBK_E_INCOMPLETE by XBK_OPT_REQUIRE_BACKUP;
  *         XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED, XBK_E_CHECKSUM,
  *         XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset; XBK_E_SOURCE;
  *         XBK_E_CANCELLED
@@ -1590,7 +1906,7 @@ xbk_status xbk_verify_from_fd(const xbk_options *options,
 /**
  * The same with a callback that gives the stream, on this thread, with user.
  * \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
- *                  XBK_OPT_KEY
+ *                  XBK_OPT_KEY, XBK_OPT_REQUIRE_BACKUP
  * \param read_fn  must not be NULL
  * \param user      handed to read_fn; may be NULL
  * \param observer  may be NULL

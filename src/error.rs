@@ -53,6 +53,8 @@ pub enum ErrorKind {
     UnsafePath,
     /// A stream is sound, but nothing proves that it is complete.
     Unproven,
+    /// A backup lacks members that it must have.
+    Incomplete,
     /// A compressed layer cannot be decoded.
     Decompress,
     /// A key is missing, or cannot be one.
@@ -100,6 +102,7 @@ impl ErrorKind {
         Self::Checksum,
         Self::UnsafePath,
         Self::Unproven,
+        Self::Incomplete,
         Self::Decompress,
         Self::Key,
         Self::Decrypt,
@@ -137,6 +140,7 @@ impl ErrorKind {
             Self::Checksum => -42,
             Self::UnsafePath => -43,
             Self::Unproven => -44,
+            Self::Incomplete => -45,
             Self::Decompress => -61,
             Self::Key => -62,
             Self::Decrypt => -63,

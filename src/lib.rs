@@ -63,6 +63,20 @@
 //! # }
 //! ```
 //!
+//! # See what a backup is, and take one member out of it
+//! ```no_run
+//! use std::os::fd::AsFd;
+//! use xbkit::{Cat, Info, Silent};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let stream = std::fs::File::open("backup.xbstream")?;
+//! let info = Info::new().run_fd(stream.as_fd(), &mut Silent)?;
+//! println!("{:?}, to LSN {:?}", info.kind, info.to_lsn());
+//! let mut position = Vec::new();
+//! Cat::new("xtrabackup_binlog_info")?.run(&mut &stream, &mut position, &mut Silent)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Cancel a job
 //! ```
 //! use xbkit::{CancelToken, ErrorKind, Extract, Silent};
@@ -119,11 +133,12 @@ pub use extract::{Extract, ExtractReport};
 pub use format::any::Format;
 pub use format::member::{MemberId, MemberPath};
 pub use format::xbstream::{Dialect, Item};
-pub use inspect::{List, StreamReport, Verify};
+pub use inspect::{Cat, CatReport, Info, List, StreamReport, Verify};
 pub use io::coded::{DecodeReader, EncodeWriter};
 pub use io::parts::Parts;
 pub use io::sink::FdWriter;
 pub use io::source::FdReader;
+pub use metadata::{BackupInfo, BackupKind};
 #[cfg(feature = "server")]
 pub use prepare::{Prepare, PrepareReport};
 #[cfg(feature = "server")]

@@ -54,6 +54,10 @@ pub enum Job {
     Reader,
     /// [`crate::Convert`]
     Convert,
+    /// [`crate::Info`]
+    Info,
+    /// [`crate::Cat`]
+    Cat,
 }
 
 impl Job {
@@ -68,6 +72,8 @@ impl Job {
         Self::Entry,
         Self::Reader,
         Self::Convert,
+        Self::Info,
+        Self::Cat,
     ];
 
     /// The job's bit.
@@ -82,6 +88,8 @@ impl Job {
             Self::Entry => 1 << 6,
             Self::Reader => 1 << 7,
             Self::Convert => 1 << 8,
+            Self::Info => 1 << 9,
+            Self::Cat => 1 << 10,
         }
     }
 
@@ -97,6 +105,8 @@ impl Job {
             Self::Entry => "an entry",
             Self::Reader => "a reader",
             Self::Convert => "convert",
+            Self::Info => "info",
+            Self::Cat => "cat",
         }
     }
 }
@@ -361,7 +371,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         id: 19,
         name: "key",
         kind: OptionType::Bytes,
-        jobs: &[Job::Create, Job::Backup, Job::Extract, Job::List, Job::Verify, Job::Reader],
+        jobs: &[
+            Job::Create,
+            Job::Backup,
+            Job::Extract,
+            Job::List,
+            Job::Verify,
+            Job::Reader,
+            Job::Info,
+            Job::Cat,
+        ],
         doc: "the 16, 24 or 32 bytes of the key that encrypts or decrypts; to list, verify and \
               read only what is encrypted as a whole needs it",
         ..OptionInfo::COMMON
@@ -566,13 +585,23 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 81,
+        name: "require_backup",
+        long: Some("require-backup"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Extract, Job::Verify],
+        doc: "refuse a stream that lacks what a backup of a whole server has",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 84,
         name: "tmpdir",
         long: Some("tmpdir"),
         unit: "path",
         default: "/tmp",
-        jobs: &[Job::Convert],
-        doc: "where members wait for their ends that do not fit into memory, without names",
+        jobs: &[Job::Convert, Job::Cat],
+        doc: "where members wait that must and do not fit into memory, in files without names",
         ..OptionInfo::COMMON
     },
     OptionInfo {
@@ -583,7 +612,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "bytes",
         range: Some((0, limits::MEMBER_SIZE)),
         default: "68719476736",
-        jobs: &[Job::Convert],
+        jobs: &[Job::Convert, Job::Cat],
         doc: "most bytes of members that may wait at once",
         ..OptionInfo::COMMON
     },
@@ -636,6 +665,7 @@ mod tests {
             }
         }
         assert_eq!(by_name("chunk_size").unwrap().default, limits::CHUNK_SIZE.to_string());
+        assert_eq!(by_name("max_spool").unwrap().default, limits::CONVERT_SPOOL.to_string());
     }
 
     #[test]

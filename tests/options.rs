@@ -23,6 +23,7 @@ const ITS_OWN: &[&str] = &[
     "encrypt-key",
     "encrypt-key-file",
     "encrypt-key-env",
+    "report",
 ];
 
 /// What only a running server's backup takes, which the bindings do not have yet.
@@ -54,6 +55,8 @@ const COMMANDS: &[(&str, Job)] = &[
     ("list", Job::List),
     ("verify", Job::Verify),
     ("convert", Job::Convert),
+    ("info", Job::Info),
+    ("cat", Job::Cat),
 ];
 
 fn help(command: &str) -> String {

@@ -38,6 +38,7 @@ use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
+use crate::metadata::BackupKind;
 use layers::Decoding;
 use pattern::Pattern;
 
@@ -54,6 +55,7 @@ pub struct Extract {
     decode_threads: usize,
     patterns: Vec<Pattern>,
     decoding: Decoding,
+    require_backup: bool,
     cancel: Option<CancelToken>,
 }
 
@@ -71,6 +73,9 @@ pub struct ExtractReport {
     pub stream_bytes: u64,
     /// Whether the stream was proven to be complete and unchanged, by a manifest in it.
     pub proven: bool,
+    /// What kind of backup the stream holds, as far as its members tell; those that no pattern
+    /// asked for count.
+    pub backup: Option<BackupKind>,
 }
 
 impl Extract {
@@ -86,6 +91,7 @@ impl Extract {
             decode_threads: 1,
             patterns: Vec::new(),
             decoding: Decoding::default(),
+            require_backup: false,
             cancel: None,
         }
     }
@@ -185,6 +191,14 @@ impl Extract {
     /// behind a member passes for whole. Some writers leave them out.
     pub fn allow_missing_end(mut self, allow: bool) -> Self {
         self.missing_end = allow;
+        self
+    }
+
+    /// Whether the stream must hold a backup of a whole server, see
+    /// [`Verify::require_backup`](crate::Verify::require_backup); members that no pattern asked
+    /// for count. Otherwise the job fails with [`ErrorKind::Incomplete`].
+    pub fn require_backup(mut self, require: bool) -> Self {
+        self.require_backup = require;
         self
     }
 

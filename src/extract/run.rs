@@ -20,6 +20,7 @@ use crate::io::source::Source;
 use crate::limits;
 use crate::manifest::MANIFEST_NAME;
 use crate::manifest::proof::Proof;
+use crate::metadata::collect::Watch;
 use crate::sys::fd::open_file_limit;
 
 /// Most descriptors for members' files.
@@ -43,6 +44,7 @@ pub(super) fn extract(
         skipped_open: HashSet::new(),
         decoded_open: HashMap::new(),
         proof: Proof::default(),
+        watch: Some(Watch::new(job.require_backup)),
         report: ExtractReport::default(),
     };
     let Stream { input: mut reader, mut decoder, .. } =
@@ -75,6 +77,8 @@ struct Unpack<'r, 'p, 'a> {
     /// Open members whose layers are taken off, and the names of their files.
     decoded_open: HashMap<MemberId, MemberPath>,
     proof: Proof,
+    /// `None` when the stream has ended.
+    watch: Option<Watch>,
     report: ExtractReport,
 }
 
@@ -152,6 +156,9 @@ impl Unpack<'_, '_, '_> {
             // What it says is compared with what all members before it came to.
             self.settle(hands)?;
         }
+        if let Some(watch) = &mut self.watch {
+            watch.follow(&item)?;
+        }
         let is_manifest = self.proof.follow(&item, decoder)?;
         let hash = decoder.announces_manifest() && !is_manifest;
         match item {
@@ -218,6 +225,9 @@ impl Unpack<'_, '_, '_> {
         decoder.finish()?;
         self.settle(hands)?;
         self.report.proven = self.proof.finish(decoder)?;
+        if let Some(watch) = self.watch.take() {
+            self.report.backup = watch.finish(decoder.announces_manifest())?;
+        }
         Ok(())
     }
 

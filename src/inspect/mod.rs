@@ -1,11 +1,15 @@
-//! Looking at a stream without writing it anywhere: its members, and whether it is whole.
+//! Looking at a stream without extracting it: its members, whether it is whole, what backup it
+//! holds, and the bytes of one member.
 //!
-//! Both jobs read the stream to its end and check what the format lets a reader check: every
+//! [`List`] and [`Verify`] read the stream to its end and check what the format lets a reader check: every
 //! chunk's place and checksum, that every member ends, and that all is as the stream's manifest says,
 //! if it has one. The manifest itself is neither counted nor listed. Memory: as
 //! [`StreamReader`](crate::StreamReader).
 
+mod cat;
+mod info;
 mod scan;
+mod store;
 
 use std::io::Read;
 use std::os::fd::BorrowedFd;
@@ -16,6 +20,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
+use crate::metadata::BackupKind;
+use crate::metadata::collect::Watch;
+
+pub use cat::{Cat, CatReport};
+pub use info::Info;
 
 /// What was seen of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +38,8 @@ pub struct StreamReport {
     pub stream_bytes: u64,
     /// Whether the stream was proven to be complete: that needs a manifest in it.
     pub proven: bool,
+    /// What kind of backup it holds, as far as its members tell.
+    pub backup: Option<BackupKind>,
 }
 
 /// A job that lists a stream: an [`Event::Member`](crate::Event::Member) for each member, when it
@@ -85,7 +96,7 @@ impl List {
     }
 
     fn scan(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
-        scan::scan(source, self.missing_end, self.key.as_ref(), pulse)
+        scan::scan(source, self.missing_end, self.key.as_ref(), pulse, Watch::new(false))
     }
 }
 
@@ -100,6 +111,7 @@ pub struct Verify {
     missing_end: bool,
     allow_unproven: bool,
     key: Option<Key>,
+    require_backup: bool,
     cancel: Option<CancelToken>,
 }
 
@@ -130,6 +142,18 @@ impl Verify {
         self
     }
 
+    /// Whether the stream must hold a backup of a whole server: system tablespace, redo log,
+    /// system tables, of a running server also `*_checkpoints`, `*_info` and `backup-my.cnf`, of
+    /// MySQL 8 also `mysql.ibd`, undo tablespaces and, if the server was running,
+    /// `xtrabackup_tablespaces`. Names may have suffixes of compression and encryption, and both
+    /// [naming schemes](crate::metadata::Naming) are known. Otherwise the job fails with
+    /// [`ErrorKind::Incomplete`], which names what is missing; and with `Format` or `Limit` for a
+    /// metadata file that cannot be read.
+    pub fn require_backup(mut self, require: bool) -> Self {
+        self.require_backup = require;
+        self
+    }
+
     /// Ends the job when the token is set.
     pub fn cancel(mut self, token: CancelToken) -> Self {
         self.cancel = Some(token);
@@ -139,7 +163,7 @@ impl Verify {
     /// Verifies the stream that `input` gives, to its end.
     pub fn run(&self, input: &mut dyn Read, observer: &mut dyn Observer) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(self.scan(Source::from_reader(input, pulse.clone()), &pulse)?)
+        self.run_source(Source::from_reader(input, pulse.clone()), &pulse)
     }
 
     /// Verifies the stream that can be read from a descriptor, which is borrowed and keeps its
@@ -150,14 +174,12 @@ impl Verify {
         observer: &mut dyn Observer,
     ) -> Result<StreamReport> {
         let pulse = Pulse::new(observer, self.cancel.clone());
-        self.judge(self.scan(Source::from_fd(input, pulse.clone())?, &pulse)?)
+        self.run_source(Source::from_fd(input, pulse.clone())?, &pulse)
     }
 
-    fn scan(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
-        scan::scan(source, self.missing_end, self.key.as_ref(), pulse)
-    }
-
-    fn judge(&self, report: StreamReport) -> Result<StreamReport> {
+    fn run_source(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
+        let watch = Watch::new(self.require_backup);
+        let report = scan::scan(source, self.missing_end, self.key.as_ref(), pulse, watch)?;
         if report.proven || self.allow_unproven {
             return Ok(report);
         }

@@ -11,12 +11,14 @@ use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
 use crate::manifest::proof::Prover;
+use crate::metadata::collect::Watch;
 
 pub(super) fn scan(
     source: Source<'_>,
     may_lack_end: bool,
     key: Option<&Key>,
     pulse: &Pulse<'_>,
+    mut watch: Watch,
 ) -> Result<StreamReport> {
     let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, may_lack_end, key)?;
     let mut prover = Prover::default();
@@ -29,6 +31,7 @@ pub(super) fn scan(
         if count == 0 {
             decoder.finish()?;
             report.proven = prover.finish(&decoder)?;
+            report.backup = watch.finish(decoder.announces_manifest())?;
             report.stream_bytes = pulse.progress().stream_bytes;
             pulse.last_progress()?;
             return Ok(report);
@@ -38,6 +41,7 @@ pub(super) fn scan(
             let step = decoder.decode(input)?;
             input = input.get(step.consumed..).unwrap_or_default();
             let Some(item) = step.item else { break };
+            watch.follow(&item)?;
             if !prover.follow(&item, &decoder)? {
                 note(&item, &mut report, pulse)?;
             }

@@ -23,12 +23,14 @@
 //! XtraBackup 2.x and 8.x and its readers in other products describe.
 
 mod checkpoints;
+pub(crate) mod collect;
 mod config;
 mod info;
 mod names;
 mod position;
 mod render;
 mod replica;
+pub(crate) mod required;
 mod text;
 mod tool;
 

@@ -181,6 +181,26 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads the first bytes of a file, up to `len`.
+pub(crate) fn read_head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    open_read(path)?.take(len as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A regular file behind a descriptor, to be read by offset alone, and the descriptor's position.
+/// `None` for what is no regular file.
+pub(crate) fn by_offset(fd: BorrowedFd<'_>) -> io::Result<Option<(File, u64)>> {
+    if stat(fd)?.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Ok(None);
+    }
+    // SAFETY: no pointers are passed, and the position is not moved.
+    let at = unsafe { libc::lseek(fd.as_raw_fd(), 0, libc::SEEK_CUR) };
+    let at = u64::try_from(at).map_err(|_| io::Error::last_os_error())?;
+    Ok(Some((File::from(fd.try_clone_to_owned()?), at)))
+}
+
 /// A file without a name in `dir`, readable and writable, gone when it is closed.
 pub(crate) fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;

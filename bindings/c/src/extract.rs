@@ -32,6 +32,9 @@ fn job(
     if let Some(on) = options.bool(options::XBK_OPT_SYNC) {
         job = job.sync(on);
     }
+    if let Some(on) = options.bool(options::XBK_OPT_REQUIRE_BACKUP) {
+        job = job.require_backup(on);
+    }
     job = options.patterns(job)?;
     if let Some(threads) = options.int(options::XBK_OPT_PARALLEL) {
         job = job.parallel(threads);
@@ -69,8 +72,8 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
 /// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
-///                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
-///                  MAX_DECODED_SIZE, MAX_RATIO
+///                  REQUIRE_BACKUP, ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT,
+///                  DECODE_THREADS, MAX_DECODED_SIZE, MAX_RATIO
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
@@ -78,7 +81,8 @@ fn job(
 /// \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED,
 ///         XBK_E_CHECKSUM, XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset;
 ///         XBK_E_EXISTS, XBK_E_PERMISSION, XBK_E_NO_SPACE of the target; XBK_E_NOT_FOUND if a
-///         pattern matches no member; XBK_E_SOURCE; XBK_E_CANCELLED
+///         pattern matches no member; XBK_E_INCOMPLETE by XBK_OPT_REQUIRE_BACKUP; XBK_E_SOURCE;
+///         XBK_E_CANCELLED
 /// Thread safety: any thread; several jobs may run at once. Since: 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -99,8 +103,8 @@ pub unsafe extern "C" fn xbk_extract_from_fd(
 
 /// The same with a callback that gives the stream, on this thread, with user.
 /// \param options   XBK_OPT_TARGET_DIR; also IN_PLACE, OVERWRITE, SYNC, MEMBER_PATTERN, PARALLEL,
-///                  ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT, DECODE_THREADS,
-///                  MAX_DECODED_SIZE, MAX_RATIO
+///                  REQUIRE_BACKUP, ALLOW_MISSING_END, KEY, DECOMPRESS, DECRYPT,
+///                  DECODE_THREADS, MAX_DECODED_SIZE, MAX_RATIO
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

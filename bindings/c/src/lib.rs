@@ -15,12 +15,14 @@
 
 pub mod backup;
 pub mod cancel;
+pub mod cat;
 pub mod convert;
 pub mod create;
 pub mod entry;
 pub mod error;
 pub mod extract;
 mod guard;
+pub mod info;
 pub mod io;
 pub mod item;
 pub mod list;

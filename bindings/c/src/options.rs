@@ -51,7 +51,8 @@ pub const XBK_OPT_ENCRYPT_THREADS: u32 = 17;
 /// Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup.
 pub const XBK_OPT_ENCRYPT_CHUNK_SIZE: u32 = 18;
 /// The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
-/// what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader.
+/// what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader,
+/// info, cat.
 pub const XBK_OPT_KEY: u32 = 19;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
@@ -107,11 +108,14 @@ pub const XBK_OPT_MAX_DECODED_SIZE: u32 = 68;
 pub const XBK_OPT_MAX_RATIO: u32 = 69;
 /// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
 pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
-/// Where members wait for their ends that do not fit into memory, in files without names; "/tmp" if
-/// not set. string; convert.
+/// Refuse a stream that lacks what a backup of a whole server has. bool, off if not set; extract,
+/// verify.
+pub const XBK_OPT_REQUIRE_BACKUP: u32 = 81;
+/// Where members wait that must and do not fit into memory, in files without names; "/tmp" if not
+/// set. string; convert, cat.
 pub const XBK_OPT_TMPDIR: u32 = 84;
 /// Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
-/// convert.
+/// convert, cat.
 pub const XBK_OPT_MAX_SPOOL: u32 = 85;
 /// Let every member wait for the end, for streams that change members that ended. bool, off if not
 /// set; convert.
@@ -148,6 +152,10 @@ pub const XBK_JOB_ENTRY: u32 = 64;
 pub const XBK_JOB_READER: u32 = 128;
 /// Job: xbk_convert_fd() and xbk_convert_cb().
 pub const XBK_JOB_CONVERT: u32 = 256;
+/// Bit of xbk_option_jobs(): xbk_info_from_fd(), xbk_info_from_cb(), xbk_info_from_dir().
+pub const XBK_JOB_INFO: u32 = 512;
+/// Bit of xbk_option_jobs(): xbk_cat_fd_to_fd(), xbk_cat_cb_to_cb().
+pub const XBK_JOB_CAT: u32 = 1024;
 
 /// What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
 /// again or freed as soon as the call returns (or within its callbacks).

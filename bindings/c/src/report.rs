@@ -1,8 +1,10 @@
 //! What a job did.
 
-use xbkit_core::{ConvertReport, CreateReport, ExtractReport, StreamReport};
+use std::ffi::{CString, c_char};
 
-use crate::guard;
+use xbkit_core::{BackupKind, CatReport, ConvertReport, CreateReport, ExtractReport, StreamReport};
+
+use crate::guard::{self, text};
 use crate::status::{XBK_OK, xbk_status};
 
 /// What a job did. Given by a job that succeeded, owned by its caller, who frees it by
@@ -15,6 +17,7 @@ pub struct xbk_report {
     payload_bytes: u64,
     stream_bytes: u64,
     proven: bool,
+    backup: Option<CString>,
 }
 
 /// Where a caller wants a report, if it does: NULL until there is one.
@@ -75,6 +78,19 @@ impl From<ExtractReport> for xbk_report {
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
             proven: report.proven,
+            backup: report.backup.map(|kind| text(BackupKind::name(kind))),
+        }
+    }
+}
+
+impl From<CatReport> for xbk_report {
+    fn from(report: CatReport) -> Self {
+        Self {
+            members: 1,
+            payload_bytes: report.size,
+            stream_bytes: report.stream_bytes,
+            proven: report.proven,
+            ..Self::default()
         }
     }
 }
@@ -86,6 +102,7 @@ impl From<StreamReport> for xbk_report {
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
             proven: report.proven,
+            backup: report.backup.map(|kind| text(BackupKind::name(kind))),
             ..Self::default()
         }
     }
@@ -136,6 +153,20 @@ pub unsafe extern "C" fn xbk_report_stream_bytes(report: *const xbk_report) -> u
 pub unsafe extern "C" fn xbk_report_proven(report: *const xbk_report) -> i32 {
     guard::value("xbk_report_proven", 0, || {
         guard::peek!(report).map_or(0, |it| i32::from(it.proven))
+    })
+}
+
+/// What kind of backup the stream holds, as far as its members tell: "full", "incremental", "cold",
+/// "prepared" or "log-applied".
+/// \param report  may be NULL, which gives NULL
+/// \return a string of report, or NULL if that is unknown, and for create, backup and cat
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_backup(report: *const xbk_report) -> *const c_char {
+    guard::value("xbk_report_backup", std::ptr::null(), || {
+        guard::peek!(report)
+            .and_then(|it| it.backup.as_ref())
+            .map_or(std::ptr::null(), |kind| kind.as_ptr())
     })
 }
 

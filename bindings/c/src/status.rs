@@ -58,6 +58,8 @@ pub const XBK_E_CHECKSUM: xbk_status = -42;
 pub const XBK_E_UNSAFE_PATH: xbk_status = -43;
 /// The stream is sound, but nothing proves that it is complete.
 pub const XBK_E_UNPROVEN: xbk_status = -44;
+/// A backup lacks members that it must have.
+pub const XBK_E_INCOMPLETE: xbk_status = -45;
 /// A compressed layer cannot be decoded.
 pub const XBK_E_DECOMPRESS: xbk_status = -61;
 /// A key is missing, or cannot be one.
@@ -107,6 +109,7 @@ const NAMES: &[(xbk_status, &CStr)] = &[
     (XBK_E_CHECKSUM, c"XBK_E_CHECKSUM"),
     (XBK_E_UNSAFE_PATH, c"XBK_E_UNSAFE_PATH"),
     (XBK_E_UNPROVEN, c"XBK_E_UNPROVEN"),
+    (XBK_E_INCOMPLETE, c"XBK_E_INCOMPLETE"),
     (XBK_E_DECOMPRESS, c"XBK_E_DECOMPRESS"),
     (XBK_E_KEY, c"XBK_E_KEY"),
     (XBK_E_DECRYPT, c"XBK_E_DECRYPT"),

@@ -31,6 +31,9 @@ fn job(
     if let Some(key) = options.key()? {
         job = job.key(key);
     }
+    if let Some(on) = options.bool(options::XBK_OPT_REQUIRE_BACKUP) {
+        job = job.require_backup(on);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }
@@ -43,12 +46,13 @@ fn job(
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptor keeps its flags, and stays open.
 /// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
-///                  XBK_OPT_KEY
+///                  XBK_OPT_KEY, XBK_OPT_REQUIRE_BACKUP
 /// \param fd        where the stream comes from; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
 /// \param err       may be NULL; set only when the result is < 0
 /// \return XBK_OK; XBK_E_UNPROVEN for a stream that is sound but not proven;
+///         XBK_E_INCOMPLETE by XBK_OPT_REQUIRE_BACKUP;
 ///         XBK_E_INVALID_ARGUMENT for options; XBK_E_FORMAT, XBK_E_TRUNCATED, XBK_E_CHECKSUM,
 ///         XBK_E_UNSAFE_PATH, XBK_E_DECOMPRESS, XBK_E_LIMIT with the stream offset; XBK_E_SOURCE;
 ///         XBK_E_CANCELLED
@@ -72,7 +76,7 @@ pub unsafe extern "C" fn xbk_verify_from_fd(
 
 /// The same with a callback that gives the stream, on this thread, with user.
 /// \param options   may be NULL; XBK_OPT_ALLOW_UNPROVEN, XBK_OPT_ALLOW_MISSING_END,
-///                  XBK_OPT_KEY
+///                  XBK_OPT_KEY, XBK_OPT_REQUIRE_BACKUP
 /// \param read_fn  must not be NULL
 /// \param user      handed to read_fn; may be NULL
 /// \param observer  may be NULL

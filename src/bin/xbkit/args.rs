@@ -12,14 +12,16 @@ use crate::check::CheckArgs;
 use crate::coding::{DecodeArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
-use crate::inspect::{ListArgs, VerifyArgs};
+use crate::inspect::ListArgs;
 use crate::jobs::{
     ColdBackup, ConvertStream, CreateFiles, ExtractWhole, HotBackup, PrepareDir, Recovery,
     RestoreStream,
 };
+use crate::look::{CatArgs, InfoArgs};
 use crate::server_args::{ServerArgs, absolute, command_line};
 use crate::stdio::{Input, Output};
 use crate::ui::{Members, ProgressMode, Reporter, Totals};
+use crate::verify::VerifyArgs;
 use crate::voice::{Voice, tell_backup};
 use crate::{link, pages, signals};
 
@@ -49,6 +51,8 @@ enum Command {
     Verify(VerifyArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
+    Info(InfoArgs),
+    Cat(CatArgs),
     Link(LinkArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -119,6 +123,9 @@ struct ExtractArgs {
     allow_missing_end: bool,
     #[command(flatten)]
     decode: DecodeArgs,
+    /// Refuse a stream that lacks what a backup of a whole server has
+    #[arg(long)]
+    require_backup: bool,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -375,6 +382,16 @@ pub(crate) fn run(words: &[OsString]) -> Status {
             tell(&reporter, &result)
         }
         Command::Convert(args) => convert(args),
+        Command::Info(args) => {
+            let mut reporter = Reporter::new(VOICE, ProgressMode::None, Members::Quiet);
+            plainly(&signals::token().and_then(|token| args.run(token, &mut reporter)))
+        }
+        Command::Cat(mut args) => {
+            let (talk, from) = (std::mem::take(&mut args.talk), args.input.clone());
+            from_input(from.as_deref(), args.parts, &talk, |input, reporter| {
+                args.run(input, signals::token()?, reporter)
+            })
+        }
         Command::Link(args) => plainly(&link::run(&args.directory, args.force)),
         Command::Completions(args) => {
             plainly(&pages::completions(&mut Cli::command(), args.shell.into()))
@@ -538,6 +555,7 @@ fn extract(args: ExtractArgs) -> Status {
         overwrite: args.overwrite,
         sync: !args.no_sync,
         missing_end: args.allow_missing_end,
+        require_backup: args.require_backup,
     };
     from_input(args.input.as_deref(), args.parts, &args.talk, |input, reporter| {
         job.run(input, signals::token()?, reporter)
@@ -649,7 +667,7 @@ fn rate(text: &str) -> Result<u64, String> {
     bytes(text)
 }
 
-fn spool_size(text: &str) -> Result<u64, String> {
+pub(crate) fn spool_size(text: &str) -> Result<u64, String> {
     let number = parse_number(text)
         .ok_or_else(|| "not a number, or not one of the suffixes K, M, G, T".to_owned())?;
     if number <= limits::MEMBER_SIZE {

@@ -1,13 +1,12 @@
-//! `xbkit list` and `xbkit verify`: what is in a stream, and whether it is whole.
+//! `xbkit list`: what is in a stream.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
-use xbkit::{CancelToken, Error, ErrorKind, Event, List, Observer, Result, Verify};
+use xbkit::{CancelToken, Error, ErrorKind, Event, List, Observer, Result};
 
-use crate::args::Talk;
 use crate::coding::KeyArgs;
 use crate::stdio::{Bytes, Input};
 use crate::ui::{Reporter, Totals, member_object};
@@ -33,27 +32,6 @@ pub(crate) struct ListArgs {
     pub(crate) parts: bool,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
-}
-
-/// Read a stream to its end and check it, without any disk
-#[derive(Debug, clap::Args)]
-pub(crate) struct VerifyArgs {
-    /// Let a sound stream pass although nothing in it proves that it is complete
-    #[arg(long)]
-    allow_unproven: bool,
-    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
-    #[arg(long)]
-    allow_missing_end: bool,
-    /// Read from this file instead of standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    /// FILE is the first of parts, as split makes them; the others lie beside it
-    #[arg(long, requires = "input")]
-    pub(crate) parts: bool,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    #[command(flatten)]
-    pub(crate) talk: Talk,
 }
 
 impl ListArgs {
@@ -87,28 +65,6 @@ impl ListArgs {
             return Err(Error::io(ErrorKind::Sink, "writing the list", error));
         }
         result.map(Totals::from)
-    }
-}
-
-impl VerifyArgs {
-    pub(crate) fn run(
-        self,
-        input: &Input,
-        token: CancelToken,
-        reporter: &mut Reporter,
-    ) -> Result<Totals> {
-        let mut job = Verify::new()
-            .allow_unproven(self.allow_unproven)
-            .allow_missing_end(self.allow_missing_end)
-            .cancel(token);
-        if let Some(key) = self.key.read()? {
-            job = job.key(key);
-        }
-        let report = match input.bytes() {
-            Bytes::Fd(fd) => job.run_fd(fd, reporter)?,
-            Bytes::Parts(mut parts) => job.run(&mut *parts, reporter)?,
-        };
-        Ok(Totals::from(report))
     }
 }
 

@@ -334,6 +334,7 @@ impl PutBackDir {
 }
 
 /// `xbkit extract`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ExtractWhole {
     pub(crate) dir: PathBuf,
     pub(crate) patterns: Vec<String>,
@@ -342,6 +343,7 @@ pub(crate) struct ExtractWhole {
     pub(crate) sync: bool,
     pub(crate) missing_end: bool,
     pub(crate) decoding: Decoding,
+    pub(crate) require_backup: bool,
 }
 
 impl ExtractWhole {
@@ -355,6 +357,7 @@ impl ExtractWhole {
             .overwrite(self.overwrite)
             .sync(self.sync)
             .allow_missing_end(self.missing_end)
+            .require_backup(self.require_backup)
             .cancel(token);
         job = job.parallel(self.parallel.unwrap_or_else(extracting_threads));
         for pattern in &self.patterns {

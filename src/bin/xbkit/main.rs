@@ -18,12 +18,14 @@ mod exit;
 mod inspect;
 mod jobs;
 mod link;
+mod look;
 mod pages;
 mod secret;
 mod server_args;
 mod signals;
 mod stdio;
 mod ui;
+mod verify;
 mod voice;
 
 use std::ffi::OsString;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use xbkit::{Error, Event, Level, Observer, Progress, StreamReport};
+use xbkit::{Error, ErrorKind, Event, Level, Observer, Progress, StreamReport};
 
 use crate::voice::{Voice, say};
 
@@ -99,8 +99,9 @@ impl Reporter {
             Display::Bar(bar) => {
                 let elapsed = bar.elapsed();
                 bar.finish_and_clear();
+                let proven = if totals.proven == Some(true) { ", proven whole" } else { "" };
                 self.voice.note(&format!(
-                    "{}, {} in {:.1} s",
+                    "{}, {} in {:.1} s{proven}",
                     count(totals.members, "file"),
                     indicatif::HumanBytes(totals.stream_bytes),
                     elapsed.as_secs_f64()
@@ -237,8 +238,15 @@ pub(crate) fn member_object(path: &Path, size: u64) -> Map<String, Value> {
 }
 
 fn error_json(error: &Error) -> Value {
-    let mut object = Map::new();
+    let mut object = error_object(error);
     object.insert("event".to_owned(), "error".into());
+    Value::Object(object)
+}
+
+/// All that an error says.
+pub(crate) fn error_object(error: &Error) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("kind".to_owned(), kind_name(error.kind()).into());
     object.insert("code".to_owned(), error.kind().code().into());
     object.insert("message".to_owned(), error.to_string().into());
     object.insert("hint".to_owned(), error.hint_text().into());
@@ -247,7 +255,19 @@ fn error_json(error: &Error) -> Value {
     }
     object.insert("stream_offset".to_owned(), error.stream_offset().into());
     object.insert("file_offset".to_owned(), error.file_offset().into());
-    Value::Object(object)
+    object
+}
+
+/// The kind's name in words, `unsafe_path` for `UnsafePath`.
+fn kind_name(kind: ErrorKind) -> String {
+    let mut name = String::new();
+    for c in format!("{kind:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 /// `1 file`, `2 files`.
@@ -274,7 +294,6 @@ fn measured_style() -> ProgressStyle {
 mod tests {
     use super::*;
     use std::ffi::OsStr;
-    use xbkit::ErrorKind;
 
     #[test]
     fn names_that_are_no_text_are_given_in_hex() {
@@ -289,6 +308,8 @@ mod tests {
         let error = Error::new(ErrorKind::Checksum, "bad").at_path("x").at_stream(9).hint("h");
         let value = error_json(&error);
         assert_eq!(value["code"], -42);
+        assert_eq!(value["kind"], "checksum");
+        assert_eq!(kind_name(ErrorKind::UnsafePath), "unsafe_path");
         assert_eq!(value["path"], "x");
         assert_eq!(value["stream_offset"], 9);
         assert_eq!(value["hint"], "h");

@@ -139,6 +139,19 @@ struct Chunk {
     crc: crc32fast::Hasher,
     /// Those of its flags that say how a member is coded.
     coded: u8,
+    /// Whether bytes of it were passed over, so that its checksum says nothing.
+    skipped: bool,
+}
+
+/// What comes next in a stream, if that is payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    /// The member it belongs to; `None` in a chunk that readers may skip.
+    pub(crate) member: Option<MemberId>,
+    /// Where in the member it begins.
+    pub(crate) offset: u64,
+    /// How many bytes, at least one.
+    pub(crate) len: u64,
 }
 
 /// Reads xbstream from slices as they come, of any length, and holds neither payload nor files.
@@ -180,7 +193,15 @@ impl Decoder {
             state: State::Header,
             head: Vec::with_capacity(header::MAX_LEN),
             map: Vec::new(),
-            chunk: Chunk { start: 0, member: None, offset: 0, stored_crc: 0, crc, coded: 0 },
+            chunk: Chunk {
+                start: 0,
+                member: None,
+                offset: 0,
+                stored_crc: 0,
+                crc,
+                coded: 0,
+                skipped: false,
+            },
             members: Members::default(),
             offset: 0,
             announced: false,
@@ -234,6 +255,38 @@ impl Decoder {
                 Err(self.located(error))
             }
         }
+    }
+
+    /// The payload that the input goes on with, up to the end of its chunk or run.
+    pub(crate) fn ahead(&self) -> Option<Ahead> {
+        let len = match self.state {
+            State::Payload { left } | State::Ignored { left } => left,
+            State::RunData { left, .. } => u64::from(left),
+            _ => 0,
+        };
+        let member = self.chunk.member.as_ref().map(|(id, _)| *id);
+        (len > 0).then_some(Ahead { member, offset: self.chunk.offset, len })
+    }
+
+    /// Passes over bytes of what is [`Decoder::ahead`], as the caller passes over them in its
+    /// source. The checksum of their chunk is not compared then, and they are in no item.
+    pub(crate) fn skip(&mut self, len: u64) {
+        let left = match &mut self.state {
+            State::Payload { left } | State::Ignored { left } => {
+                let taken = len.min(*left);
+                *left -= taken;
+                taken
+            }
+            State::RunData { left, .. } => {
+                let taken = u32::try_from(len).unwrap_or(u32::MAX).min(*left);
+                *left -= taken;
+                u64::from(taken)
+            }
+            _ => 0,
+        };
+        self.chunk.skipped |= left > 0;
+        self.chunk.offset += left;
+        self.offset += left;
     }
 
     /// Says that the input has ended.
@@ -378,7 +431,7 @@ impl Decoder {
     fn end_of_payload(&mut self) -> Result<()> {
         let computed = std::mem::take(&mut self.chunk.crc).finalize();
         let stored = self.chunk.stored_crc;
-        if computed != stored {
+        if computed != stored && !self.chunk.skipped {
             return Err(Error::new(
                 ErrorKind::Checksum,
                 format!("chunk checksum is 0x{stored:08x}, but its bytes give 0x{computed:08x}"),
@@ -544,6 +597,7 @@ impl Decoder {
         self.chunk.stored_crc = stored_crc;
         self.chunk.crc = crc32fast::Hasher::new();
         self.chunk.offset = offset;
+        self.chunk.skipped = false;
     }
 
     fn check_place(&self, path: &[u8], offset: u64) -> Result<()> {
@@ -783,6 +837,42 @@ mod tests {
         assert_eq!(decode_all(&stream, 1).unwrap().len(), 2);
         append_end(&mut stream, b"d/f").unwrap();
         assert!(decode_all(&stream, 1).is_err(), "the member is forgotten");
+    }
+
+    /// What is skipped is in no item, and everything else is as if it had been read.
+    #[test]
+    fn payload_that_is_skipped_changes_nothing_else() {
+        let mut stream = Vec::new();
+        payload(&mut stream, b"f", 0, b"abcdef");
+        append_sparse_header(&mut stream, b"s", 0, &[SparseRun { skip: 3, len: 4 }], b"data")
+            .unwrap();
+        stream.extend_from_slice(b"data");
+        append_end(&mut stream, b"f").unwrap();
+        payload(&mut stream, b"s", 7, b"ghi");
+        append_end(&mut stream, b"s").unwrap();
+        for step in [1, 2, 3, 100] {
+            let mut decoder = Decoder::new();
+            let (mut at, mut items) = (0, Vec::new());
+            while at < stream.len() {
+                if let Some(ahead) = decoder.ahead() {
+                    let len = ahead.len.min(step);
+                    decoder.skip(len);
+                    at += usize::try_from(len).unwrap();
+                }
+                let input = &stream[at..stream.len().min(at + 1)];
+                let taken = decoder.decode(input).unwrap();
+                at += taken.consumed;
+                items.extend(taken.item.map(|item| format!("{:?}", item.without_bytes())));
+                while let Some(item) = decoder.decode(b"").unwrap().item {
+                    items.push(format!("{:?}", item.without_bytes()));
+                }
+            }
+            decoder.finish().unwrap();
+            let closed: Vec<&String> = items.iter().filter(|it| it.contains("Close")).collect();
+            assert_eq!(closed.len(), 2, "{items:?}");
+            assert!(closed[0].contains("size: 6") && closed[1].contains("size: 10"), "{items:?}");
+            assert!(items.iter().any(|it| it.contains("Hole") && it.contains("len: 3")));
+        }
     }
 
     #[test]

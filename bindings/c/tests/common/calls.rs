@@ -17,6 +17,7 @@ struct world {
     xbk_entry *entry;
     xbk_reader *reader;
     xbk_report *report;
+    xbk_info *info;
     xbk_error *error;
     xbk_observer observer;
     const xbk_item *item;
@@ -55,6 +56,8 @@ static void make(struct world *w)
     EXPECT(XBK_OK, xbk_writer_open(w->writer, "open", NULL, &w->entry, &err));
     EXPECT(XBK_OK, xbk_list_from_cb(NULL, from_memory, &w->source, NULL, &w->report, &err));
     w->source.at = 0;
+    EXPECT(XBK_OK, xbk_info_from_cb(NULL, from_memory, &w->source, NULL, &w->info, &err));
+    w->source.at = 0;
     EXPECT(XBK_OK, xbk_reader_new_cb(NULL, from_memory, &w->source, &w->reader, &err));
     EXPECT(XBK_OK, xbk_reader_next(w->reader, &w->item, &err));
     CHECK(xbk_list_from_fd(NULL, -1, NULL, NULL, &w->error) == XBK_E_INVALID_ARGUMENT);
@@ -68,6 +71,7 @@ static void unmake(struct world *w)
     xbk_writer_free(w->writer);
     xbk_reader_free(w->reader);
     xbk_report_free(w->report);
+    xbk_info_free(w->info);
     xbk_error_free(w->error);
     free(w->sink.bytes);
     CHECK(close(w->fd) == 0);
@@ -133,7 +137,8 @@ fn call(function: &Function, null: Option<usize>, check: &str) -> String {
             let _ = writeln!(after, "        {object}_free(out_{name});");
         }
         if value == "user" {
-            let is_sink = function.params.iter().any(|(kind, _)| kind == "xbk_write_fn");
+            let writes = function.params.iter().any(|(kind, _)| kind == "xbk_write_fn");
+            let is_sink = writes && name != "read_user";
             args.push(format!("&w.{}", if is_sink { "sink" } else { "source" }));
         } else {
             args.push(value);

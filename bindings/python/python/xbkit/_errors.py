@@ -104,6 +104,10 @@ class UnsafePathError(XbkitError):
     """A member's path is refused for safety: absolute, with ``..``, through a symlink, ..."""
 
 
+class IncompleteError(XbkitError):
+    """A backup lacks members that it must have."""
+
+
 class UnprovenError(XbkitError):
     """The stream is sound, but nothing in it proves that it is complete."""
 
@@ -173,6 +177,7 @@ _BY_CODE: dict[int, type[XbkitError]] = {
     -42: ChecksumError,
     -43: UnsafePathError,
     -44: UnprovenError,
+    -45: IncompleteError,
     -61: DecompressError,
     -62: BadKeyError,
     -63: DecryptError,
