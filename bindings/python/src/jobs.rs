@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use xbkit_core::{
-    Backup, ChangedFiles, Convert, Create, CreateReport, Dialect, Error, Event, Extract,
-    ExtractReport, FdReader, FdWriter, Format, Level, List, Observer, Result, StreamReport, Verify,
+    Backup, BackupInfo, BackupKind, Cat, ChangedFiles, Convert, Create, CreateReport, Dialect,
+    Error, Event, Extract, ExtractReport, FdReader, FdWriter, Format, Info, Level, List, Observer,
+    Result, StreamReport, Verify,
 };
 
-use crate::call::{Failure, Raised};
+use crate::call::{Failure, Raised, Ticker};
 use crate::sink::{Sink, SinkSpec};
 use crate::source::{Source, SourceSpec};
 use crate::{CancelToken, token};
@@ -166,6 +167,9 @@ enum Input<'i> {
     Reader(&'i mut dyn Read),
 }
 
+/// Members, skipped, payload bytes, stream bytes, whether proven, kind of backup.
+type Extracted = (u64, u64, u64, u64, bool, Option<&'static str>);
+
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
 #[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
@@ -180,17 +184,19 @@ pub(crate) fn extract(
     allow_missing_end: bool,
     parallel: usize,
     members: Vec<String>,
+    require_backup: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, u64, bool)> {
+) -> PyResult<Extracted> {
     let job = Job::new(emit, wants_all, cancel);
     let mut extract = Extract::into_dir(dir)
         .in_place(in_place)
         .overwrite(overwrite)
         .sync(sync)
         .allow_missing_end(allow_missing_end)
-        .parallel(parallel);
+        .parallel(parallel)
+        .require_backup(require_backup);
     for pattern in &members {
         extract = extract.member_pattern(pattern).map_err(|error| python_error(py, error))?;
     }
@@ -201,8 +207,9 @@ pub(crate) fn extract(
         Input::Fd(fd) => extract.run_fd(fd, observer),
         Input::Reader(reader) => extract.run(reader, observer),
     })?;
-    let ExtractReport { members, skipped, payload_bytes, stream_bytes, proven, .. } = report;
-    Ok((members, skipped, payload_bytes, stream_bytes, proven))
+    let ExtractReport { members, skipped, payload_bytes, stream_bytes, proven, backup, .. } =
+        report;
+    Ok((members, skipped, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name)))
 }
 
 #[pyfunction]
@@ -213,7 +220,7 @@ pub(crate) fn list(
     allow_missing_end: bool,
     emit: Bound<'_, PyAny>,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, bool)> {
+) -> PyResult<Seen> {
     let job = Job::new(emit, true, cancel);
     let mut list = List::new().allow_missing_end(allow_missing_end);
     if let Some(token) = &job.cancel {
@@ -228,18 +235,23 @@ pub(crate) fn list(
 
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+#[expect(clippy::fn_params_excessive_bools, reason = "options by position; Python names them")]
 pub(crate) fn verify(
     py: Python<'_>,
     source: SourceSpec<'_>,
     allow_unproven: bool,
     allow_missing_end: bool,
+    require_backup: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, bool)> {
+) -> PyResult<Seen> {
     let job = Job::new(emit, wants_all, cancel);
-    let mut verify =
-        Verify::new().allow_unproven(allow_unproven).allow_missing_end(allow_missing_end);
+    let mut verify = Verify::new()
+        .allow_unproven(allow_unproven)
+        .allow_missing_end(allow_missing_end)
+        .require_backup(require_backup);
     if let Some(token) = &job.cancel {
         verify = verify.cancel(token.clone());
     }
@@ -250,8 +262,87 @@ pub(crate) fn verify(
     .map(stream_report)
 }
 
-fn stream_report(report: StreamReport) -> (u64, u64, u64, bool) {
-    (report.members, report.payload_bytes, report.stream_bytes, report.proven)
+/// Members, payload bytes, stream bytes, whether proven, kind of backup.
+type Seen = (u64, u64, u64, bool, Option<&'static str>);
+
+fn stream_report(report: StreamReport) -> Seen {
+    let StreamReport { members, payload_bytes, stream_bytes, proven, backup, .. } = report;
+    (members, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name))
+}
+
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+pub(crate) fn info(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<String> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut info = Info::new();
+    if let Some(token) = &job.cancel {
+        info = info.cancel(token.clone());
+    }
+    job.read(py, &source, move |input, observer| match input {
+        Input::Fd(fd) => info.run_fd(fd, observer),
+        Input::Reader(reader) => info.run(reader, observer),
+    })
+    .map(|info: BackupInfo| info.to_json())
+}
+
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+pub(crate) fn info_of_dir(
+    py: Python<'_>,
+    dir: PathBuf,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<String> {
+    let mut info = Info::new();
+    if let Some(token) = token(cancel) {
+        info = info.cancel(token);
+    }
+    py.detach(|| info.run_dir(&dir))
+        .map(|info| info.to_json())
+        .map_err(|error| python_error(py, error))
+}
+
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
+pub(crate) fn cat(
+    py: Python<'_>,
+    source: SourceSpec<'_>,
+    member: PathBuf,
+    sink: SinkSpec<'_>,
+    tmpdir: PathBuf,
+    max_spool: u64,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, bool)> {
+    let job = Job::new(emit, wants_all, cancel);
+    let mut cat = Cat::new(member)
+        .map_err(|error| python_error(py, error))?
+        .tmpdir(tmpdir)
+        .max_spool(max_spool);
+    if let Some(token) = &job.cancel {
+        cat = cat.cancel(token.clone());
+    }
+    let sink = Sink::open(sink, &job.raised, job.cancel.clone())?;
+    let (raised, cancel) = (job.raised.clone(), job.cancel.clone());
+    job.read(py, &source, move |input, observer| {
+        let mut writer = sink.into_writer(&raised, cancel.clone())?;
+        match input {
+            Input::Fd(fd) => {
+                let mut ticker = Ticker::new(raised.clone(), cancel.clone());
+                let mut reader = FdReader::new(fd, cancel)?.on_tick(move || ticker.tick());
+                cat.run(&mut reader, &mut writer, observer)
+            }
+            Input::Reader(reader) => cat.run(reader, &mut writer, observer),
+        }
+    })
+    .map(|report| (report.size, report.stream_bytes, report.proven))
 }
 
 #[pyfunction]

@@ -1,8 +1,9 @@
 """Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts such streams,
 verified.
 
-Jobs on whole streams: :func:`backup`, :func:`convert`, :func:`create`, :func:`extract`, :func:`list`,
-:func:`verify`. Streams of your own data, and streams read without extracting: :func:`open`.
+Jobs on whole streams: :func:`backup`, :func:`cat`, :func:`convert`, :func:`create`,
+:func:`extract`, :func:`info`, :func:`list`, :func:`verify`. Streams of your own data, and streams
+read without extracting: :func:`open`.
 
 Sources and sinks are descriptors, paths, sockets, and any object with ``read``, ``readinto`` or
 ``write``; sources also iterables of buffers. They are used on the thread that calls, with the
@@ -32,6 +33,7 @@ from ._errors import (
     ExistsError,
     FileChangedError,
     FormatError,
+    IncompleteError,
     InternalError,
     InvalidArgumentError,
     InvalidStateError,
@@ -55,6 +57,7 @@ from ._errors import (
     XbkitError,
 )
 from ._events import (
+    CatReport,
     ConvertReport,
     CreateReport,
     Event,
@@ -65,6 +68,14 @@ from ._events import (
     Progress,
     VerifyReport,
 )
+from ._info import (
+    BackupInfo,
+    BinlogPosition,
+    ExternalTablespace,
+    GaleraPosition,
+    Replica,
+    ReplicaChannel,
+)
 from ._items import Chunk, Close, Data, Directory, Hole, Item, Open, Remove, Rename
 from ._jobs import (
     CHUNK_SIZE,
@@ -73,9 +84,11 @@ from ._jobs import (
     Format,
     MemberInfo,
     backup,
+    cat,
     convert,
     create,
     extract,
+    info,
     list,
     verify,
 )
@@ -90,9 +103,12 @@ __all__ = [
     "MANIFEST_NAME",
     "MAX_SPOOL",
     "AuthError",
+    "BackupInfo",
+    "BinlogPosition",
     "BadKeyError",
     "CancelToken",
     "CancelledError",
+    "CatReport",
     "ChecksumError",
     "Chunk",
     "Close",
@@ -107,11 +123,14 @@ __all__ = [
     "EntryWriter",
     "Event",
     "ExistsError",
+    "ExternalTablespace",
     "ExtractReport",
     "FileChangedError",
     "Format",
     "FormatError",
+    "GaleraPosition",
     "Hole",
+    "IncompleteError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidStateError",
@@ -139,6 +158,8 @@ __all__ = [
     "RedoOverrunError",
     "Remove",
     "Rename",
+    "Replica",
+    "ReplicaChannel",
     "Sink",
     "Source",
     "StreamIOError",
@@ -154,9 +175,11 @@ __all__ = [
     "__version__",
     "backup",
     "build_info",
+    "cat",
     "convert",
     "create",
     "extract",
+    "info",
     "list",
     "open",
     "verify",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import logging
 import sys
 
@@ -62,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("-C", "--directory", default=".", metavar="DIR", help="a new or empty one")
     job.add_argument("--overwrite", action="store_true", help="replace files that exist")
     job.add_argument("--no-sync", action="store_true", help="do not wait for the disk")
+    job.add_argument(
+        "--require-backup", action="store_true", help="refuse what is no backup of a whole server"
+    )
     job.add_argument("patterns", nargs="*", metavar="PATTERN", help="only matching members")
 
     jobs.add_parser("list", parents=[reads], help="name each member, with its size")
@@ -70,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument(
         "--allow-unproven", action="store_true", help="let a sound stream without manifest pass"
     )
+
+    job.add_argument(
+        "--require-backup", action="store_true", help="refuse what is no backup of a whole server"
+    )
+
+    job = jobs.add_parser("info", help="say what backup a stream or a directory holds, as JSON")
+    job.add_argument("path", nargs="?", metavar="STREAM|DIR", help="or standard input")
+
+    job = jobs.add_parser("cat", parents=[reads], help="write one member, and verify the stream")
+    job.add_argument("member", metavar="MEMBER")
 
     job = jobs.add_parser("backup", parents=[writes, talks, works], help="back up a stopped server")
     job.add_argument("--datadir", required=True, metavar="DIR", help="the data directory")
@@ -98,7 +113,7 @@ def _run(args: argparse.Namespace) -> None:
             "dialect": args.dialect,
             "manifest": not args.no_manifest,
         }
-    else:
+    elif "input" in args:
         source = args.input or sys.stdin.buffer
     match args.job:
         case "create":
@@ -123,6 +138,7 @@ def _run(args: argparse.Namespace) -> None:
                 allow_missing_end=args.allow_missing_end,
                 parallel=args.parallel,
                 members=args.patterns,
+                require_backup=args.require_backup,
                 on_event=tell,
             )
         case "list":
@@ -133,8 +149,16 @@ def _run(args: argparse.Namespace) -> None:
                 source,
                 allow_unproven=args.allow_unproven,
                 allow_missing_end=args.allow_missing_end,
+                require_backup=args.require_backup,
                 on_event=tell,
             )
+        case "info":
+            found = xbkit.info(args.path or sys.stdin.buffer)
+            print(json.dumps(dataclasses.asdict(found)), flush=True)
+        case "cat":
+            if sys.stdout.isatty():
+                raise xbkit.InvalidArgumentError("standard output is a terminal; redirect it")
+            xbkit.cat(source, args.member, sys.stdout.buffer)
 
 
 def _shown(name: str) -> str:

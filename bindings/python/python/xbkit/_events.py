@@ -75,6 +75,9 @@ class ExtractReport:
     """Bytes read from the source, as they came: compressed, if there was an outer layer."""
     proven: bool
     """Whether the stream was proven to be complete and unchanged, by a manifest in it."""
+    backup: str | None = None
+    """What kind of backup it holds, as far as its members tell: ``"full"``, ``"incremental"``,
+    ``"cold"``, ``"prepared"`` or ``"log-applied"``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,21 @@ class VerifyReport:
     """Members of the stream, less those that it took back itself."""
     payload_bytes: int
     """Bytes of all members, holes included."""
+    stream_bytes: int
+    """Bytes read from the source, as they came."""
+    proven: bool
+    """Whether the stream was proven to be complete and unchanged, by a manifest in it."""
+    backup: str | None = None
+    """What kind of backup it holds, as far as its members tell: ``"full"``, ``"incremental"``,
+    ``"cold"``, ``"prepared"`` or ``"log-applied"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatReport:
+    """What a :func:`cat` did."""
+
+    size: int
+    """Bytes of the member."""
     stream_bytes: int
     """Bytes read from the source, as they came."""
     proven: bool

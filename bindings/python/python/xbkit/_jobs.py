@@ -12,6 +12,7 @@ from typing import Literal
 from . import _xbkit
 from ._endpoints import Sink, Source, opened_sink, opened_source
 from ._events import (
+    CatReport,
     ConvertReport,
     CreateReport,
     Event,
@@ -21,6 +22,7 @@ from ._events import (
     VerifyReport,
     emitter,
 )
+from ._info import BackupInfo
 
 CHUNK_SIZE = 1 << 20
 """Payload bytes of a chunk unless asked otherwise: 1 MiB."""
@@ -59,6 +61,7 @@ def extract(
     allow_missing_end: bool = False,
     parallel: int = 1,
     members: Iterable[str] = (),
+    require_backup: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> ExtractReport:
@@ -88,12 +91,15 @@ def extract(
         members: patterns; only members that match one are extracted (the rest is verified all
             the same). A name stands for itself or all below it; ``*``, ``?``, ``[...]``,
             ``{a,b}`` within a component, ``**`` across.
+        require_backup: refuse a stream that lacks what a backup of a whole server has; members
+            that no pattern asks for count.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
 
     Raises:
         XbkitError: of the class that says what went wrong; see there.
         NotFoundError: also if a pattern matched no member.
+        IncompleteError: by ``require_backup``; it names what is missing.
     """
     with opened_source(source, cancel) as spec:
         report = _xbkit.extract(
@@ -105,6 +111,7 @@ def extract(
             allow_missing_end,
             parallel,
             _names(members, "members"),
+            require_backup,
             emitter(on_event),
             on_event is not None,
             cancel,
@@ -276,6 +283,7 @@ def verify(
     *,
     allow_unproven: bool = False,
     allow_missing_end: bool = False,
+    require_backup: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> VerifyReport:
@@ -289,6 +297,8 @@ def verify(
         allow_unproven: whether a stream may pass whose structure and checksums are right, but
             which nothing proves to be complete.
         allow_missing_end: as for :func:`extract`.
+        require_backup: refuse a stream that lacks what a backup of a whole server has, such as the
+            system tablespace or the redo log; :class:`IncompleteError` names it.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -297,11 +307,84 @@ def verify(
             spec,
             allow_unproven,
             allow_missing_end,
+            require_backup,
             emitter(on_event),
             on_event is not None,
             cancel,
         )
     return VerifyReport(*report)
+
+
+def info(
+    source: Source,
+    *,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> BackupInfo:
+    """Says what backup a stream or a directory holds: type, server, LSNs, positions.
+
+    It reads as little as it can: of a regular file without compression around it headers and a few
+    small members, of other sources everything, or without a manifest until nothing more can be
+    learned. What is missing is ``None`` and no error; a file that is malformed is one, and named.
+
+    Args:
+        source: where the stream comes from, never closed; or the path of a directory.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+    """
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+        return BackupInfo._of_json(_xbkit.info_of_dir(source, cancel))
+    with opened_source(source, cancel) as spec:
+        return BackupInfo._of_json(
+            _xbkit.info(spec, emitter(on_event), on_event is not None, cancel)
+        )
+
+
+def cat(
+    source: Source,
+    member: StrPath,
+    sink: Sink,
+    *,
+    tmpdir: StrPath | None = None,
+    max_spool: int = 64 << 30,
+    overwrite: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> CatReport:
+    """Writes the bytes of one member of a stream, and verifies the whole stream.
+
+    Up to 16 MiB are written only when all is well. A larger member may be written before the
+    stream turns out to be damaged: then this raises, and what was written is not to be used. A
+    sink given as a path is not there then.
+
+    Args:
+        source: where the stream comes from; read to its end, never closed.
+        member: the member's path in the stream, suffixes included; ``MANIFEST_NAME`` is one, too.
+        sink: where its bytes go; never closed.
+        tmpdir: where a member waits that may still change and does not fit into memory; as
+            ``tempfile`` chooses unless given.
+        max_spool: most bytes that wait there; larger members are written as they come.
+        overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+
+    Raises:
+        NotFoundError: the stream has no such member.
+        LimitError: the stream changed bytes of the member that were written already.
+    """
+    directory = tempfile.gettempdir() if tmpdir is None else tmpdir
+    with opened_source(source, cancel) as spec, opened_sink(sink, overwrite=overwrite) as to:
+        report = _xbkit.cat(
+            spec,
+            member,
+            to,
+            directory,
+            max_spool,
+            emitter(on_event),
+            on_event is not None,
+            cancel,
+        )
+    return CatReport(*report)
 
 
 def convert(

@@ -20,10 +20,13 @@ __all__ = [
     "Reader",
     "Writer",
     "backup",
+    "cat",
     "convert",
     "create",
     "error_kinds",
     "extract",
+    "info",
+    "info_of_dir",
     "list",
     "verify",
 ]
@@ -130,11 +133,12 @@ def extract(
     allow_missing_end: bool,
     parallel: int,
     members: builtins.list[str],
+    require_backup: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int, int, bool]:
-    """Members, skipped, payload bytes, stream bytes, whether proven."""
+) -> tuple[int, int, int, int, bool, str | None]:
+    """Members, skipped, payload bytes, stream bytes, whether proven, kind of backup."""
 
 def create(
     sink: _SinkSpec,
@@ -173,18 +177,37 @@ def backup(
 
 def list(
     source: _SourceSpec, allow_missing_end: bool, emit: _Emit, cancel: CancelToken | None
-) -> tuple[int, int, int, bool]:
-    """Members, payload bytes, stream bytes, whether proven."""
+) -> tuple[int, int, int, bool, str | None]:
+    """Members, payload bytes, stream bytes, whether proven, kind of backup."""
 
 def verify(
     source: _SourceSpec,
     allow_unproven: bool,
     allow_missing_end: bool,
+    require_backup: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int, bool]:
-    """Members, payload bytes, stream bytes, whether proven."""
+) -> tuple[int, int, int, bool, str | None]:
+    """Members, payload bytes, stream bytes, whether proven, kind of backup."""
+
+def info(source: _SourceSpec, emit: _Emit, wants_all: bool, cancel: CancelToken | None) -> str:
+    """What backup a stream holds, as JSON."""
+
+def info_of_dir(dir: _Path, cancel: CancelToken | None) -> str:
+    """What backup a directory holds, as JSON."""
+
+def cat(
+    source: _SourceSpec,
+    member: _Path,
+    sink: _SinkSpec,
+    tmpdir: _Path,
+    max_spool: int,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, bool]:
+    """The member's size, stream bytes, whether proven."""
 
 def convert(
     source: _SourceSpec,
