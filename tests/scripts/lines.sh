@@ -204,6 +204,40 @@ rm backup.xbstream
 same /root/work
 starts /root/work
 
+# by_layers STREAM: its members are compressed; in one pass, and as the page's time did it, in two.
+by_layers() {
+    xbkit verify <"$1" 2>/dev/null || fail "$1 is not proven"
+    [ "$(xbkit list <"$1" | grep -c '\.qp$')" -gt 50 ] || fail "$1 is not compressed"
+    rm -rf /root/out/*
+    mkdir /root/out/one /root/out/two
+    (cd /root/out/one && xbstream -x --decompress --decompress-threads=2 --parallel=2) <"$1"
+    same /root/out/one
+    xbkit extract -C /root/out/ours <"$1" 2>/dev/null
+    same /root/out/ours
+    (cd /root/out/two && xbstream -x) <"$1"
+    innobackupex --decompress --remove-original --parallel=2 /root/out/two 2>/root/said ||
+        { cat /root/said >&2; fail "--decompress fails"; }
+    same /root/out/two
+}
+clean
+line 'innobackupex --stream=xbstream --compress ./ > backup.xbstream'
+by_layers backup.xbstream
+clean
+line 'innobackupex --compress --compress-threads=8 --stream=xbstream --parallel=4 ./ > backup.xbstream'
+by_layers backup.xbstream
+starts /root/out/one
+clean
+ssh_config otherhost
+rm -rf /home/user/*
+line 'innobackupex --compress --stream=xbstream ./ | ssh user@otherhost "xbstream -x"'
+innobackupex --decompress --remove-original /home/user 2>/root/said || fail "--decompress fails"
+same /home/user
+rm -rf /home/user/*
+line 'innobackupex --compress --stream=xbstream ./ | ssh user@otherhost "xbstream -x --decompress"'
+same /home/user
+rm -rf /home/user/*
+ssh_config desthost
+
 # The same directory by the user's own option file, and by other names.
 clean
 rm -r /etc/mysql/my.cnf /etc/mysql/conf.d
