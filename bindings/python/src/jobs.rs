@@ -7,16 +7,89 @@ use std::path::PathBuf;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use xbkit_core::codec::{Compression, Key};
 use xbkit_core::{
     Backup, BackupInfo, BackupKind, Cat, ChangedFiles, Convert, Create, CreateReport, Dialect,
-    Error, Event, Extract, ExtractReport, FdReader, FdWriter, Format, Info, Level, List, Observer,
-    Result, StreamReport, Verify,
+    Error, ErrorKind, Event, Extract, ExtractReport, FdReader, FdWriter, Format, Info, Level, List,
+    Observer, Result, StreamReport, Verify,
 };
 
 use crate::call::{Failure, Raised, Ticker};
 use crate::sink::{Sink, SinkSpec};
 use crate::source::{Source, SourceSpec};
 use crate::{CancelToken, token};
+
+/// How members are stored, as `_jobs` gives it: compression, level, threads, bytes of a block;
+/// cipher, threads, bytes of a chunk, key.
+type Storing = (
+    Option<String>,
+    Option<u32>,
+    usize,
+    usize,
+    Option<String>,
+    usize,
+    usize,
+    Option<PyBackedBytes>,
+);
+
+/// What is taken off members: whether decompressed, decrypted; threads, most bytes, most bytes for
+/// a stored one, key.
+type Decoding = (bool, bool, usize, u64, u64, Option<PyBackedBytes>);
+
+fn to_key(py: Python<'_>, key: Option<&[u8]>) -> PyResult<Option<Key>> {
+    key.map(Key::new).transpose().map_err(|error| python_error(py, error))
+}
+
+fn to_compression(name: &str, level: Option<u32>) -> PyResult<Compression> {
+    Ok(match name {
+        "quicklz" => Compression::Quicklz,
+        "lz4" => Compression::Lz4,
+        "zstd" => Compression::Zstd {
+            level: level.map_or(1, |level| i32::try_from(level).unwrap_or(i32::MAX)),
+        },
+        "gzip" => Compression::Gzip { level: level.unwrap_or(6) },
+        other => {
+            return Err(not_one_of("compress", other, "'quicklz', 'lz4', 'zstd', 'gzip'"));
+        }
+    })
+}
+
+/// The key that members are encrypted with, if they are.
+fn to_encryption(
+    py: Python<'_>,
+    cipher: Option<&str>,
+    key: Option<&[u8]>,
+) -> PyResult<Option<Key>> {
+    let bits = match cipher {
+        None => return Ok(None),
+        Some("AES128") => 128,
+        Some("AES192") => 192,
+        Some("AES256") => 256,
+        Some(other) => return Err(not_one_of("encrypt", other, "'AES128', 'AES192', 'AES256'")),
+    };
+    let wrong = |message: String| python_error(py, Error::new(ErrorKind::Key, message));
+    match to_key(py, key)? {
+        Some(key) if key.bits() == bits => Ok(Some(key)),
+        Some(key) => Err(wrong(format!("the key has {} bits, not {bits}", key.bits()))),
+        None => Err(wrong("no key is given to encrypt with".to_owned())),
+    }
+}
+
+/// Two kinds of jobs take the same.
+macro_rules! store_members {
+    ($py:expr, $storing:expr, $job:expr) => {{
+        let (compress, level, threads, block, cipher, encrypt_threads, chunk, key) = $storing;
+        let mut job = $job.compress_threads(threads).compress_chunk_size(block);
+        if let Some(name) = compress {
+            job = job.compress(to_compression(&name, level)?);
+        }
+        if let Some(key) = to_encryption($py, cipher.as_deref(), key.as_deref())? {
+            job = job.encrypt(key);
+        }
+        job.encrypt_threads(encrypt_threads).encrypt_chunk_size(chunk)
+    }};
+}
 
 /// How an event is told to `emit`, together with three values.
 mod kind {
@@ -185,6 +258,7 @@ pub(crate) fn extract(
     parallel: usize,
     members: Vec<String>,
     require_backup: bool,
+    decoding: Decoding,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -199,6 +273,16 @@ pub(crate) fn extract(
         .require_backup(require_backup);
     for pattern in &members {
         extract = extract.member_pattern(pattern).map_err(|error| python_error(py, error))?;
+    }
+    let (decompress, decrypt, threads, most, ratio, key) = decoding;
+    extract = extract
+        .decompress(decompress)
+        .decrypt(decrypt)
+        .decode_threads(threads)
+        .max_decoded_size(most)
+        .max_ratio(ratio);
+    if let Some(key) = to_key(py, key.as_deref())? {
+        extract = extract.key(key);
     }
     if let Some(token) = &job.cancel {
         extract = extract.cancel(token.clone());
@@ -218,11 +302,15 @@ pub(crate) fn list(
     py: Python<'_>,
     source: SourceSpec<'_>,
     allow_missing_end: bool,
+    key: Option<PyBackedBytes>,
     emit: Bound<'_, PyAny>,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<Seen> {
     let job = Job::new(emit, true, cancel);
     let mut list = List::new().allow_missing_end(allow_missing_end);
+    if let Some(key) = to_key(py, key.as_deref())? {
+        list = list.key(key);
+    }
     if let Some(token) = &job.cancel {
         list = list.cancel(token.clone());
     }
@@ -234,8 +322,8 @@ pub(crate) fn list(
 }
 
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
 #[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
+#[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
 #[expect(clippy::fn_params_excessive_bools, reason = "options by position; Python names them")]
 pub(crate) fn verify(
     py: Python<'_>,
@@ -243,6 +331,7 @@ pub(crate) fn verify(
     allow_unproven: bool,
     allow_missing_end: bool,
     require_backup: bool,
+    key: Option<PyBackedBytes>,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -252,6 +341,9 @@ pub(crate) fn verify(
         .allow_unproven(allow_unproven)
         .allow_missing_end(allow_missing_end)
         .require_backup(require_backup);
+    if let Some(key) = to_key(py, key.as_deref())? {
+        verify = verify.key(key);
+    }
     if let Some(token) = &job.cancel {
         verify = verify.cancel(token.clone());
     }
@@ -403,6 +495,7 @@ pub(crate) fn create(
     dialect: &str,
     manifest: bool,
     changed: &str,
+    storing: Storing,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -424,6 +517,7 @@ pub(crate) fn create(
     for (name, path) in files {
         create = create.file_as(name, path);
     }
+    create = store_members!(py, storing, create);
     if let Some(token) = &job.cancel {
         create = create.cancel(token.clone());
     }
@@ -449,6 +543,7 @@ pub(crate) fn backup(
     format: &str,
     dialect: &str,
     manifest: bool,
+    storing: Storing,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -475,6 +570,7 @@ pub(crate) fn backup(
     if let Some(dir) = aria_log_dir {
         backup = backup.aria_log_dir(dir);
     }
+    backup = store_members!(py, storing, backup);
     if let Some(token) = &job.cancel {
         backup = backup.cancel(token.clone());
     }

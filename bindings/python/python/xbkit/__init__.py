@@ -79,8 +79,13 @@ from ._info import (
 from ._items import Chunk, Close, Data, Directory, Hole, Item, Open, Remove, Rename
 from ._jobs import (
     CHUNK_SIZE,
+    CODEC_BLOCK,
     MANIFEST_NAME,
+    MAX_DECODED_SIZE,
+    MAX_RATIO,
+    Compress,
     Dialect,
+    Encrypt,
     Format,
     MemberInfo,
     backup,
@@ -100,7 +105,10 @@ __version__: str = _xbkit.VERSION
 
 __all__ = [
     "CHUNK_SIZE",
+    "CODEC_BLOCK",
     "MANIFEST_NAME",
+    "MAX_DECODED_SIZE",
+    "MAX_RATIO",
     "MAX_SPOOL",
     "AuthError",
     "BackupInfo",
@@ -112,6 +120,7 @@ __all__ = [
     "ChecksumError",
     "Chunk",
     "Close",
+    "Compress",
     "ConvertReport",
     "ConnectError",
     "CreateReport",
@@ -119,6 +128,7 @@ __all__ = [
     "DecompressError",
     "DecryptError",
     "Dialect",
+    "Encrypt",
     "Directory",
     "EntryWriter",
     "Event",

@@ -38,6 +38,21 @@ Format = Literal["xbstream", "tar"]
 """``"xbstream"``: members interleave. ``"tar"``: they stand one behind the other, and every tar
 program extracts them."""
 
+Compress = Literal["quicklz", "lz4", "zstd", "gzip"]
+"""How members are compressed: each by itself, as XtraBackup does; a tar archive as a whole."""
+
+Encrypt = Literal["AES128", "AES192", "AES256"]
+"""The cipher: each member is encrypted by itself, as XtraBackup does; a tar archive as a whole."""
+
+CODEC_BLOCK = 1 << 16
+"""Bytes that are compressed or encrypted on their own unless asked otherwise: 64 KiB."""
+
+MAX_DECODED_SIZE = 1 << 48
+"""Most bytes that a member may become unless asked otherwise: 256 TiB."""
+
+MAX_RATIO = 2000
+"""Most bytes for a stored one that a member may become unless asked otherwise."""
+
 StrPath = str | os.PathLike[str]
 
 
@@ -62,6 +77,12 @@ def extract(
     parallel: int = 1,
     members: Iterable[str] = (),
     require_backup: bool = False,
+    key: bytes | None = None,
+    decompress: bool = True,
+    decrypt: bool = True,
+    decode_threads: int = 1,
+    max_decoded_size: int = MAX_DECODED_SIZE,
+    max_ratio: int = MAX_RATIO,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> ExtractReport:
@@ -93,6 +114,14 @@ def extract(
             ``{a,b}`` within a component, ``**`` across.
         require_backup: refuse a stream that lacks what a backup of a whole server has; members
             that no pattern asks for count.
+        key: of what is encrypted, 16, 24 or 32 bytes.
+        decompress: decompress members that are compressed each by itself.
+        decrypt: decrypt members that are encrypted each by itself, which needs the key.
+        decode_threads: threads that decrypt, decompress and write, if that is more than
+            ``parallel``.
+        max_decoded_size: refuse a member that decodes to more bytes.
+        max_ratio: refuse a member that decodes to more bytes for each stored one, from 64 MiB on
+            and zeros aside.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
 
@@ -112,6 +141,7 @@ def extract(
             parallel,
             _names(members, "members"),
             require_backup,
+            (decompress, decrypt, decode_threads, max_decoded_size, max_ratio, key),
             emitter(on_event),
             on_event is not None,
             cancel,
@@ -131,6 +161,14 @@ def create(
     manifest: bool = True,
     changed: Literal["refuse", "warn"] = "refuse",
     overwrite: bool = False,
+    compress: Compress | None = None,
+    compress_level: int | None = None,
+    compress_threads: int = 1,
+    compress_chunk_size: int = CODEC_BLOCK,
+    encrypt: Encrypt | None = None,
+    encrypt_threads: int = 1,
+    encrypt_chunk_size: int = CODEC_BLOCK,
+    key: bytes | None = None,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> CreateReport:
@@ -151,6 +189,15 @@ def create(
         manifest: whether the stream ends in a manifest, by which it can be proven whole.
         changed: whether a file that changes while it is read is an error or a warning.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        compress: how members are compressed, if they are.
+        compress_level: of zstd, 1 to 19 (1 if not given), or gzip, 1 to 9 (6).
+        compress_threads: threads that compress, besides those that read; the stream is the same
+            for every number.
+        compress_chunk_size: bytes that quicklz and lz4 compress on their own.
+        encrypt: the cipher that members are encrypted with, if they are.
+        encrypt_threads: threads that encrypt, besides those that read.
+        encrypt_chunk_size: bytes that are encrypted on their own.
+        key: 16, 24 or 32 bytes, as the cipher wants.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -173,6 +220,16 @@ def create(
             dialect,
             manifest,
             changed,
+            (
+                compress,
+                compress_level,
+                compress_threads,
+                compress_chunk_size,
+                encrypt,
+                encrypt_threads,
+                encrypt_chunk_size,
+                key,
+            ),
             emitter(on_event),
             on_event is not None,
             cancel,
@@ -195,6 +252,14 @@ def backup(
     dialect: Dialect = "mariadb",
     manifest: bool = True,
     overwrite: bool = False,
+    compress: Compress | None = None,
+    compress_level: int | None = None,
+    compress_threads: int = 1,
+    compress_chunk_size: int = CODEC_BLOCK,
+    encrypt: Encrypt | None = None,
+    encrypt_threads: int = 1,
+    encrypt_chunk_size: int = CODEC_BLOCK,
+    key: bytes | None = None,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> CreateReport:
@@ -217,6 +282,15 @@ def backup(
         dialect: whether holes travel as sparse chunks; not in ``"tar"``.
         manifest: whether the stream ends in a manifest, by which it can be proven whole.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
+        compress: how members are compressed, if they are.
+        compress_level: of zstd, 1 to 19 (1 if not given), or gzip, 1 to 9 (6).
+        compress_threads: threads that compress, besides those that read; the stream is the same
+            for every number.
+        compress_chunk_size: bytes that quicklz and lz4 compress on their own.
+        encrypt: the cipher that members are encrypted with, if they are.
+        encrypt_threads: threads that encrypt, besides those that read.
+        encrypt_chunk_size: bytes that are encrypted on their own.
+        key: 16, 24 or 32 bytes, as the cipher wants.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
 
@@ -240,6 +314,16 @@ def backup(
             format,
             dialect,
             manifest,
+            (
+                compress,
+                compress_level,
+                compress_threads,
+                compress_chunk_size,
+                encrypt,
+                encrypt_threads,
+                encrypt_chunk_size,
+                key,
+            ),
             emitter(on_event),
             on_event is not None,
             cancel,
@@ -251,6 +335,7 @@ def list(
     source: Source,
     *,
     allow_missing_end: bool = False,
+    key: bytes | None = None,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> builtins.list[MemberInfo]:
@@ -262,6 +347,7 @@ def list(
     Args:
         source: where the stream comes from; never closed.
         allow_missing_end: as for :func:`extract`.
+        key: of a stream that is encrypted as a whole.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -274,7 +360,7 @@ def list(
             on_event(event)
 
     with opened_source(source, cancel) as spec:
-        _xbkit.list(spec, allow_missing_end, emitter(collect), cancel)
+        _xbkit.list(spec, allow_missing_end, key, emitter(collect), cancel)
     return found
 
 
@@ -284,6 +370,7 @@ def verify(
     allow_unproven: bool = False,
     allow_missing_end: bool = False,
     require_backup: bool = False,
+    key: bytes | None = None,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> VerifyReport:
@@ -299,6 +386,7 @@ def verify(
         allow_missing_end: as for :func:`extract`.
         require_backup: refuse a stream that lacks what a backup of a whole server has, such as the
             system tablespace or the redo log; :class:`IncompleteError` names it.
+        key: of a stream that is encrypted as a whole.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -308,6 +396,7 @@ def verify(
             allow_unproven,
             allow_missing_end,
             require_backup,
+            key,
             emitter(on_event),
             on_event is not None,
             cancel,

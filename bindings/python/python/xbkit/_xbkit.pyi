@@ -11,6 +11,9 @@ _SourceSpec = tuple[int, bytes] | tuple[str, Callable[..., object]]
 _SinkSpec = int | tuple[Callable[[bytes], int | None], Callable[[], object] | None, bool]
 _Emit = Callable[[int, object, object, object], None]
 _Path = str | os.PathLike[str]
+_Storing = tuple[
+    str | None, int | None, int, int, str | None, int, int, bytes | None
+]
 
 __all__ = [
     "VERSION",
@@ -134,6 +137,7 @@ def extract(
     parallel: int,
     members: builtins.list[str],
     require_backup: bool,
+    decoding: tuple[bool, bool, int, int, int, bytes | None],
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
@@ -150,6 +154,7 @@ def create(
     dialect: str,
     manifest: bool,
     changed: str,
+    storing: _Storing,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
@@ -169,6 +174,7 @@ def backup(
     format: str,
     dialect: str,
     manifest: bool,
+    storing: _Storing,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
@@ -176,7 +182,11 @@ def backup(
     """Members, payload bytes, stream bytes."""
 
 def list(
-    source: _SourceSpec, allow_missing_end: bool, emit: _Emit, cancel: CancelToken | None
+    source: _SourceSpec,
+    allow_missing_end: bool,
+    key: bytes | None,
+    emit: _Emit,
+    cancel: CancelToken | None,
 ) -> tuple[int, int, int, bool, str | None]:
     """Members, payload bytes, stream bytes, whether proven, kind of backup."""
 
@@ -185,6 +195,7 @@ def verify(
     allow_unproven: bool,
     allow_missing_end: bool,
     require_backup: bool,
+    key: bytes | None,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
