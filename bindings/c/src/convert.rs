@@ -82,11 +82,12 @@ pub unsafe extern "C" fn xbk_convert_fd(
     })
 }
 
-/// The same with callbacks, which run on this thread, with user.
+/// The same with callbacks, which run on this thread, each with a user of its own.
 /// \param options   may be NULL; as for xbk_convert_fd()
 /// \param read_fn   gives the stream; must not be NULL
+/// \param read_user handed to read_fn; may be NULL
 /// \param write_fn  takes the new one; must not be NULL
-/// \param user      handed to both; may be NULL
+/// \param write_user handed to write_fn; may be NULL
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
 /// \param err       may be NULL; set only when the result is < 0
@@ -97,8 +98,9 @@ pub unsafe extern "C" fn xbk_convert_fd(
 pub unsafe extern "C" fn xbk_convert_cb(
     options: *const xbk_options,
     read_fn: xbk_read_fn,
+    read_user: *mut c_void,
     write_fn: xbk_write_fn,
-    user: *mut c_void,
+    write_user: *mut c_void,
     observer: *const xbk_observer,
     report: *mut *mut xbk_report,
     err: *mut *mut xbk_error,
@@ -106,8 +108,8 @@ pub unsafe extern "C" fn xbk_convert_cb(
     guard::call("xbk_convert_cb", err, || {
         let report = report::Place::new(report);
         let gate = Arc::new(Gate::new(true));
-        let mut input = ReadCallback::new(read_fn, user, Arc::clone(&gate), None)?;
-        let mut output = WriteCallback::new(write_fn, user, Arc::clone(&gate), None)?;
+        let mut input = ReadCallback::new(read_fn, read_user, Arc::clone(&gate), None)?;
+        let mut output = WriteCallback::new(write_fn, write_user, Arc::clone(&gate), None)?;
         let (job, mut watcher) = job(options, observer)?;
         let done = job
             .run(&mut input, &mut output, &mut watcher)
