@@ -135,7 +135,10 @@ impl Session {
         }
         self.busy = true;
         self.ask.send(statement.to_owned()).map_err(|_| lost())?;
-        let answer = wait(&self.answers, look, patience)?;
+        let answer = wait(&self.answers, look, patience).map_err(|error| match error.kind() {
+            ErrorKind::Connect => Error::new(ErrorKind::Connect, format!("{statement}: {error}")),
+            _ => error,
+        })?;
         self.busy = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Connect);
         answer
     }
