@@ -1066,11 +1066,12 @@ xbk_status xbk_convert_fd(const xbk_options *options,
                           xbk_error **err);
 
 /**
- * The same with callbacks, which run on this thread, with user.
+ * The same with callbacks, which run on this thread, each with a user of its own.
  * \param options   may be NULL; as for xbk_convert_fd()
  * \param read_fn   gives the stream; must not be NULL
+ * \param read_user handed to read_fn; may be NULL
  * \param write_fn  takes the new one; must not be NULL
- * \param user      handed to both; may be NULL
+ * \param write_user handed to write_fn; may be NULL
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
  * \param err       may be NULL; set only when the result is < 0
@@ -1080,8 +1081,9 @@ xbk_status xbk_convert_fd(const xbk_options *options,
 XBK_MUST_USE
 xbk_status xbk_convert_cb(const xbk_options *options,
                           xbk_read_fn read_fn,
+                          void *read_user,
                           xbk_write_fn write_fn,
-                          void *user,
+                          void *write_user,
                           const xbk_observer *observer,
                           xbk_report **report,
                           xbk_error **err);

@@ -36,6 +36,11 @@ static void enumeration(void)
             EXPECT(XBK_E_INVALID_ARGUMENT, xbk_options_set_int(o, id, -1, &err));
             EXPECT(XBK_E_INVALID_ARGUMENT, xbk_options_set_bool(o, id, 1, &err));
             break;
+        case XBK_TYPE_BYTES: /* a key */
+            EXPECT(XBK_OK, xbk_options_set_bytes(o, id, "0123456\0" "9abcdef", 16, &err));
+            EXPECT(XBK_E_INVALID_ARGUMENT, xbk_options_set_bytes(o, id, NULL, 1, &err));
+            EXPECT(XBK_E_INVALID_ARGUMENT, xbk_options_set_int(o, id, 1, &err));
+            break;
         default:
             CHECK(xbk_option_type(option) == XBK_TYPE_STRING);
             if (xbk_option_default(option)[0] != '\0')
