@@ -30,7 +30,11 @@ pub(crate) trait Reading {
 /// The conductor's side of a stream being made: tasks in, and what to tell.
 pub(crate) struct TaskFeed {
     state: Mutex<State>,
+    /// There is a task, or there will be none.
     changed: Condvar,
+    /// All readers wait. Apart from the other: readers that woke each other by saying that they
+    /// wait would never all wait at once.
+    idle: Condvar,
     readers: usize,
     helpers: Arc<Helpers>,
 }
@@ -51,7 +55,13 @@ struct State {
 
 impl TaskFeed {
     pub(super) fn new(readers: usize, helpers: Arc<Helpers>) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), readers, helpers }
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            idle: Condvar::new(),
+            readers,
+            helpers,
+        }
     }
 
     /// Adds a task.
@@ -83,7 +93,7 @@ impl TaskFeed {
             if state.stopped {
                 return Err(stopped());
             }
-            self.changed.wait_for(&mut state, TICK);
+            self.idle.wait_for(&mut state, TICK);
             MutexGuard::unlocked(&mut state, look)?;
         }
         Ok(())
@@ -130,7 +140,9 @@ impl Tasks for TaskFeed {
                 continue;
             }
             state.waiting += 1;
-            self.changed.notify_all();
+            if state.waiting == self.readers {
+                self.idle.notify_all();
+            }
             self.changed.wait(&mut state);
             state.waiting -= 1;
         }
@@ -138,6 +150,63 @@ impl Tasks for TaskFeed {
 
     fn stop(&self) {
         self.state.lock().stopped = true;
+        self.idle.notify_all();
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::create::run::Content;
+    use crate::format::member::MemberPath;
+
+    fn task(number: usize) -> Task {
+        let member = MemberPath::new(format!("t{number}").as_bytes()).unwrap();
+        Task { member, content: Content::Bytes(Vec::new()) }
+    }
+
+    /// Readers that have nothing to do sleep, however many others wait: each hands over at most once
+    /// for each task it had.
+    #[test]
+    fn readers_that_wait_do_not_wake_each_other() {
+        let feed = TaskFeed::new(4, Arc::default());
+        let (taken, handed_over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut idle = || {
+                        handed_over.fetch_add(1, Ordering::SeqCst);
+                        Ok(())
+                    };
+                    while feed.next(&mut idle).unwrap().is_some() {
+                        taken.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            for round in 0..50 {
+                (0..10).for_each(|n| feed.push(task(round * 10 + n)).unwrap());
+                feed.wait_idle(&|| Ok(())).unwrap();
+                assert_eq!(taken.load(Ordering::SeqCst), round * 10 + 10);
+                assert_eq!(feed.state.lock().waiting, 4);
+            }
+            assert!(feed.push(task(0)).is_err(), "its name is taken");
+            feed.close();
+        });
+        assert!(handed_over.load(Ordering::SeqCst) <= 500 + 4);
+    }
+
+    #[test]
+    fn a_job_that_ended_ends_all_waits() {
+        let feed = TaskFeed::new(2, Arc::default());
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| feed.next(&mut || Ok(())).is_err());
+            let conductor = scope.spawn(|| feed.wait_idle(&|| Ok(())).is_err());
+            feed.stop();
+            assert!(reader.join().unwrap() && conductor.join().unwrap());
+        });
+        assert!(feed.check().is_err() && feed.push(task(1)).is_err());
     }
 }
