@@ -125,7 +125,7 @@ pub use backup::{ServerBackup, ServerReport};
 pub use cancel::CancelToken;
 pub use check::{Check, CheckReport};
 pub use convert::{Convert, ConvertReport};
-pub use create::{ChangedFiles, Create, CreateReport};
+pub use create::{ChangedFiles, Create, CreateReport, DamagedPages};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Level, Observer, Progress, Silent};
 pub use extract::directory::DecodeFiles;

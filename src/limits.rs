@@ -70,6 +70,15 @@ pub const READ_SIZE: usize = 1 << 20;
 /// Longest `.isl` file, in bytes: it holds one path.
 pub const LINK_FILE: usize = 4096 + 2;
 
+/// Most damaged pages of a file that a job that makes a stream names; all are counted.
+pub const LISTED_PAGES: usize = 10_000;
+
+/// Most tablespaces whose pages are checked at once while a stream passes.
+///
+/// Each takes up to 256 KiB until its layout is known. Writers hold `--parallel` files open, 256 at
+/// most; the pages of further ones are not checked, and counted so.
+pub const AUDITED_MEMBERS: usize = 256;
+
 /// Worker threads that may be asked for.
 pub const PARALLEL_RANGE: std::ops::RangeInclusive<usize> = 1..=256;
 

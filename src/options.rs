@@ -58,6 +58,8 @@ pub enum Job {
     Info,
     /// [`crate::Cat`]
     Cat,
+    /// [`crate::Check`]
+    Check,
 }
 
 impl Job {
@@ -74,6 +76,7 @@ impl Job {
         Self::Convert,
         Self::Info,
         Self::Cat,
+        Self::Check,
     ];
 
     /// The job's bit.
@@ -90,6 +93,7 @@ impl Job {
             Self::Convert => 1 << 8,
             Self::Info => 1 << 9,
             Self::Cat => 1 << 10,
+            Self::Check => 1 << 11,
         }
     }
 
@@ -107,6 +111,7 @@ impl Job {
             Self::Convert => "convert",
             Self::Info => "info",
             Self::Cat => "cat",
+            Self::Check => "check",
         }
     }
 }
@@ -215,7 +220,7 @@ const MAKING: &[Job] = &[Job::Create, Job::Backup, Job::Writer, Job::Convert];
 
 /// Every option, in the order of its number. Numbers leave room between groups: 1 how a stream
 /// is made, 20 what goes into it, 40 where a data directory has its parts, 60 extraction, 80
-/// verification.
+/// verification, 100 checking files.
 pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 1,
@@ -225,7 +230,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "threads",
         range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
         default: "1",
-        jobs: &[Job::Create, Job::Backup, Job::Extract],
+        jobs: &[Job::Create, Job::Backup, Job::Extract, Job::Check],
         doc: "worker threads that read or write files; each file belongs to one",
         ..OptionInfo::COMMON
     },
@@ -469,6 +474,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 46,
+        name: "log_page_corruption",
+        long: Some("log-page-corruption"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Backup],
+        doc: "report damaged pages of tablespaces and carry them, instead of failing at the first",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 60,
         name: "target_dir",
         long: Some("directory"),
@@ -595,6 +610,16 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 82,
+        name: "pages",
+        long: Some("pages"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Verify],
+        doc: "check the pages of tablespaces, too",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 84,
         name: "tmpdir",
         long: Some("tmpdir"),
@@ -635,6 +660,15 @@ pub static OPTIONS: &[OptionInfo] = &[
         jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader, Job::Convert],
         doc: "let a tar archive end without its two blocks of zeros, as some writers leave it; \
               one that was cut behind a member then passes for whole",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 100,
+        name: "path",
+        unit: "path",
+        repeatable: true,
+        jobs: &[Job::Check],
+        doc: "a data directory or a file whose pages are checked",
         ..OptionInfo::COMMON
     },
 ];

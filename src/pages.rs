@@ -32,7 +32,7 @@ pub enum Reason {
     PageCompressed,
     /// Nothing shows the size of the pages, and which rules they follow.
     UnknownLayout,
-    /// Its file was not seen from front to back.
+    /// Its file was not seen from front to back, or beside too many others.
     OutOfOrder,
 }
 

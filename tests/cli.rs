@@ -10,6 +10,8 @@
     reason = "a panic is how a test fails, and each has a directory of its own"
 )]
 
+mod common;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -90,12 +92,18 @@ impl Sandbox {
 
     /// A directory `data` that looks like one of a stopped server.
     fn datadir(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let item = (0..200_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        // Whole pages, and zeros that are no page any more.
+        let tablespace = |pages: u32, id: u32, len: usize| {
+            let mut file =
+                common::pages::tablespace(4096, pages, id, 0x13, common::pages::seal_full_crc32);
+            file.resize(len, 0);
+            file
+        };
         let files = vec![
-            ("ibdata1", vec![7; 100_000]),
+            ("ibdata1", tablespace(24, 0, 100_000)),
             ("ib_logfile0", vec![3; 5000]),
             ("shop/db.opt", b"default-character-set=utf8mb4\n".to_vec()),
-            ("shop/item.ibd", item),
+            ("shop/item.ibd", tablespace(48, 5, 200_000)),
             ("mysql/user.MYD", b"u".to_vec()),
         ];
         for (name, content) in &files {
@@ -475,7 +483,7 @@ fn xbkit_backs_up_offline() {
 fn directories_elsewhere_are_carried_where_an_option_names_them() {
     let sandbox = Sandbox::new();
     sandbox.datadir();
-    sandbox.write("undo/undo001", "u1");
+    sandbox.write("undo/undo001", "\0\0");
     sandbox.write("redo/ib_logfile1", "r1");
     let made = sandbox.run(
         "xtrabackup --backup --stream --datadir={}/data -S {}/none \
@@ -483,7 +491,7 @@ fn directories_elsewhere_are_carried_where_an_option_names_them() {
     );
     assert_succeeds(&made);
     assert_succeeds(&sandbox.feed("xbkit extract -C out", &made.stdout));
-    let elsewhere = [("undo001", b"u1".to_vec()), ("ib_logfile1", b"r1".to_vec())];
+    let elsewhere = [("undo001", b"\0\0".to_vec()), ("ib_logfile1", b"r1".to_vec())];
     sandbox.assert_holds("out", &elsewhere);
 }
 
@@ -742,7 +750,7 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
 fn a_reader_that_goes_away_is_an_error_without_the_last_line() {
     let sandbox = Sandbox::new();
     sandbox.datadir();
-    sandbox.write("data/big.ibd", vec![1; 8 << 20]);
+    sandbox.write("data/big.ibd", vec![0; 8 << 20]);
     for line in [COLD[0], COLD[3], "xbkit create -C data big.ibd", "mbstream -C data -c big.ibd"] {
         let mut command = sandbox.command(line);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

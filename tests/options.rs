@@ -57,6 +57,7 @@ const COMMANDS: &[(&str, Job)] = &[
     ("convert", Job::Convert),
     ("info", Job::Info),
     ("cat", Job::Cat),
+    ("check", Job::Check),
 ];
 
 fn help(command: &str) -> String {

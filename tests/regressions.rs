@@ -12,7 +12,7 @@ use xbkit::format::xbstream::{append_end, append_payload_header, crc32};
 use xbkit::{Backup, CancelToken, Create, ErrorKind, Event, Extract, Silent, StreamReader};
 
 fn datadir(dir: &Path) {
-    fs::write(dir.join("ibdata1"), "system").unwrap();
+    fs::write(dir.join("ibdata1"), [0; 6]).unwrap();
     fs::write(dir.join("ib_logfile0"), "redo").unwrap();
 }
 
@@ -65,7 +65,7 @@ fn databases_are_carried_whatever_their_names() {
     datadir(scratch.path());
     for database in ["ibtmp_archive", "xtrabackup_job_info", "x.pid"] {
         fs::create_dir(scratch.path().join(database)).unwrap();
-        fs::write(scratch.path().join(database).join("t.ibd"), "page").unwrap();
+        fs::write(scratch.path().join(database).join("t.ibd"), [0; 4]).unwrap();
     }
     for temporary in ["ibtmp1", "host.pid", "xtrabackup_info", "mariadb_backup_checkpoints"] {
         fs::write(scratch.path().join(temporary), "temporary").unwrap();
@@ -82,7 +82,7 @@ fn a_data_directory_without_its_redo_log_is_not_backed_up() {
     let (data, logs) = (scratch.path().join("data"), scratch.path().join("logs"));
     fs::create_dir(&data).unwrap();
     fs::create_dir(&logs).unwrap();
-    fs::write(data.join("ibdata1"), "system").unwrap();
+    fs::write(data.join("ibdata1"), [0; 6]).unwrap();
     fs::write(logs.join("ib_logfile0"), "redo").unwrap();
     let error = members(&Backup::of_datadir(&data)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -99,7 +99,7 @@ fn undo_tablespaces_elsewhere_are_carried_by_either_name() {
     fs::create_dir(&undo).unwrap();
     datadir(&data);
     for name in ["undo001", "tenant_a.ibu", "unrelated"] {
-        fs::write(undo.join(name), "undo").unwrap();
+        fs::write(undo.join(name), [0; 4]).unwrap();
     }
     let names = members(&Backup::of_datadir(&data).undo_dir(&undo)).unwrap();
     assert_eq!(names, ["ib_logfile0", "ibdata1", "tenant_a.ibu", "undo001"]);

@@ -18,7 +18,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::create::run::stream;
-use crate::create::{CreateReport, StreamOptions, streaming_builder};
+use crate::create::{CreateReport, DamagedPages, StreamOptions, streaming_builder};
 use crate::error::Result;
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
@@ -54,7 +54,10 @@ impl Backup {
             undo_dir: None,
             log_dir: None,
             aria_log_dir: None,
-            options: StreamOptions::default(),
+            options: StreamOptions {
+                pages: Some(DamagedPages::Refuse),
+                ..StreamOptions::default()
+            },
         }
     }
 
@@ -95,14 +98,22 @@ impl Backup {
         self
     }
 
+    /// What to do about a page of a tablespace that is not what the server wrote: unless set, the
+    /// backup fails.
+    pub fn damaged_pages(mut self, damaged: DamagedPages) -> Self {
+        self.options.pages = Some(damaged);
+        self
+    }
+
     streaming_builder!();
 
     /// Streams the backup into a writer, on the calling thread.
     ///
     /// # Errors
     /// `Locked` if a server uses the directory, `NotFound` if it is none of a server,
-    /// `FileChanged` if anything in it changes before the last file is read, and what reading and
-    /// writing give. The stream is then unfinished, and its reader must be told.
+    /// `FileChanged` if anything in it changes before the last file is read, `PageCorrupt` for a
+    /// damaged page unless [`Backup::damaged_pages`] says otherwise, and what reading and writing
+    /// give. The stream is then unfinished, and its reader must be told.
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<CreateReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         self.run_sink(Sink::from_writer(output, pulse.clone()), &pulse)

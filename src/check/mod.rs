@@ -77,7 +77,7 @@ impl Check {
     /// Reads and checks everything. Success means that every page that can be checked is right.
     ///
     /// # Errors
-    /// `Checksum` if a page is damaged, or missing at the end of a file: the first one in the
+    /// `PageCorrupt` if a page is damaged, or missing at the end of a file: the first one in the
     /// message, all of them in events. `Locked` if a server uses a file, `FileChanged` if one
     /// changes meanwhile, `NotFound` if a path does not exist or holds no tablespace, and what
     /// reading gives.

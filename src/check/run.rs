@@ -99,13 +99,14 @@ impl Hearing<'_, '_> {
             Note::Bad(path, page) => {
                 let damaged = || {
                     let message = page.to_string();
-                    Error::new(ErrorKind::Checksum, message).at_path(path)
+                    Error::new(ErrorKind::PageCorrupt, message).at_path(path)
                 };
                 self.first.get_or_insert_with(damaged);
                 self.pulse.bad_page(path, &page)
             }
             Note::Done(path, file) => {
                 self.report.files += 1;
+                self.pulse.count_member();
                 self.report.pages.add(&file.tally);
                 self.damaged += u64::from(file.tally.bad + file.tally.missing > 0);
                 if file.tally.missing > 0 {
@@ -141,7 +142,7 @@ impl Hearing<'_, '_> {
             self.report.files,
             first.message()
         );
-        Err(Error::new(ErrorKind::Checksum, message)
+        Err(Error::new(ErrorKind::PageCorrupt, message)
             .hint("restore these files from a backup that was checked"))
     }
 }
@@ -152,7 +153,7 @@ fn missing(path: &Path, file: &FileCheck) -> Error {
         file.tally.pages,
         file.tally.pages + file.tally.missing
     );
-    Error::new(ErrorKind::Checksum, message).at_path(path)
+    Error::new(ErrorKind::PageCorrupt, message).at_path(path)
 }
 
 /// A reader: takes one group after the other, the next that nobody has.

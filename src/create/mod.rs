@@ -1,5 +1,6 @@
 //! Streaming files: read in parallel, written as one stream from the calling thread.
 
+mod audit;
 mod builder;
 mod coded;
 mod coders;
@@ -24,9 +25,12 @@ use crate::format::xbstream::Dialect;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::limits;
+use crate::pages::Tally;
 use crate::sys;
 pub(crate) use builder::streaming_builder;
 use run::{Content, Task};
+
+pub use audit::DamagedPages;
 
 /// What to do about a file that changed while it was being read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(crate) struct StreamOptions {
     pub(crate) dialect: Dialect,
     pub(crate) changed: ChangedFiles,
     pub(crate) manifest: bool,
+    /// Whether the pages of tablespaces are checked, and what if one is damaged.
+    pub(crate) pages: Option<DamagedPages>,
     pub(crate) storing: Storing,
     pub(crate) compress_threads: usize,
     pub(crate) encrypt_threads: usize,
@@ -62,6 +68,7 @@ impl Default for StreamOptions {
             dialect: Dialect::Common,
             changed: ChangedFiles::Refuse,
             manifest: true,
+            pages: None,
             storing: Storing::plain(sys::random::fill),
             compress_threads: 1,
             encrypt_threads: 1,
@@ -114,6 +121,8 @@ pub struct CreateReport {
     pub payload_bytes: u64,
     /// Bytes of the stream.
     pub stream_bytes: u64,
+    /// Pages of tablespaces that were checked on the way.
+    pub pages: Tally,
 }
 
 impl Create {
@@ -144,6 +153,13 @@ impl Create {
     /// What to do about a file that changes while it is being read.
     pub fn changed(mut self, changed: ChangedFiles) -> Self {
         self.options.changed = changed;
+        self
+    }
+
+    /// Checks the pages of members that are tablespaces by their names. Off unless set; a backup
+    /// does it by itself.
+    pub fn check_pages(mut self, damaged: DamagedPages) -> Self {
+        self.options.pages = Some(damaged);
         self
     }
 

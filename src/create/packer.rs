@@ -1,5 +1,6 @@
 //! Files to chunks: what one reading thread does.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::ChangedFiles;
 use super::StreamOptions;
+use super::audit::{Audit, Audited};
 use super::coders::{Coders, Encoders};
 #[cfg(feature = "server")]
 use super::feed::Origin;
@@ -23,7 +25,7 @@ use crate::format::xbstream::{
 };
 use crate::innodb::space::{FLAGS_END, is_encrypted};
 use crate::limits;
-use crate::sys::file::{self, Extent, FileFacts};
+use crate::sys::file::{self, Extent, FileFacts, Fingerprint};
 
 /// Room in a parcel beyond one chunk's payload: the longest headers of a payload and an end chunk,
 /// or of a member of a tar archive.
@@ -42,6 +44,8 @@ pub(crate) struct Parcel {
     pub(super) ended: Vec<Ended>,
     /// Files that changed while they were being read.
     pub(super) changed: Vec<PathBuf>,
+    /// Tablespaces whose pages were checked, all of them.
+    pub(super) audited: Vec<Audited>,
 }
 
 impl Parcel {
@@ -50,7 +54,8 @@ impl Parcel {
     }
 
     pub(super) fn reuse(bytes: Box<[u8]>) -> Self {
-        Self { bytes, filled: 0, frames: Vec::new(), ended: Vec::new(), changed: Vec::new() }
+        let (frames, ended, changed, audited) = Default::default();
+        Self { bytes, filled: 0, frames, ended, changed, audited }
     }
 
     pub(super) fn chunks(&self) -> &[u8] {
@@ -266,15 +271,17 @@ impl<'o, O: Outlet> Packer<'o, O> {
     }
 
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
-        let (source, before) = SourceFile::open(path)?;
+        let (mut source, before) = SourceFile::open(path)?;
         let size = before.fingerprint.size;
         let way = self.way(member, &source)?;
+        source.audit(Audit::of(member, self.options.pages));
         if way != Way::Plain {
             if size > self.options.chunk_size as u64 {
                 file::advise_sequential(&source.file);
             }
             let packed =
                 self.pack_pieces(member, way, size, &mut |room, at| source.read(room, at))?;
+            self.end_audit(&source, packed.plain)?;
             let after = source.facts()?;
             self.check_unchanged(path, &before, &after, packed.plain)?;
             return self.end(&packed.name, packed.stored, Some(packed.plain), packed.coded);
@@ -285,6 +292,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
         } else {
             self.pack_plain(member, &source, size)?
         };
+        self.end_audit(&source, copied)?;
         let after = source.facts()?;
         self.check_unchanged(path, &before, &after, copied)?;
         self.end(member, copied, None, Coded::default())
@@ -397,6 +405,14 @@ impl<'o, O: Outlet> Packer<'o, O> {
         Ok(offset)
     }
 
+    /// All `size` bytes of the file are packed.
+    pub(super) fn end_audit(&mut self, source: &SourceFile<'_>, size: u64) -> Result<()> {
+        if let Some(audited) = source.end_audit(size)? {
+            self.parcel.as_mut().ok_or_else(no_room)?.audited.push(audited);
+        }
+        Ok(())
+    }
+
     pub(super) fn check_unchanged(
         &mut self,
         path: &Path,
@@ -413,15 +429,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 parcel.changed.push(path.to_owned());
                 Ok(())
             }
-            ChangedFiles::Refuse => Err(Error::new(
-                ErrorKind::FileChanged,
-                format!(
-                    "the file changed while it was being read: it had {} bytes, now {}",
-                    before.fingerprint.size, after.fingerprint.size
-                ),
-            )
-            .at_path(path)
-            .hint("stop what writes to it, and start again")),
+            ChangedFiles::Refuse => Err(changed(path, &before.fingerprint, &after.fingerprint)),
         }
     }
 
@@ -463,11 +471,8 @@ impl<'o, O: Outlet> Packer<'o, O> {
 
     fn ship(&mut self) -> Result<()> {
         let parcel = self.parcel.take().ok_or_else(no_room)?;
-        self.parcel = Some(if parcel.filled == 0 && parcel.changed.is_empty() {
-            parcel
-        } else {
-            self.outlet.ship(parcel)?
-        });
+        let is_empty = parcel.filled == 0 && parcel.changed.is_empty() && parcel.audited.is_empty();
+        self.parcel = Some(if is_empty { parcel } else { self.outlet.ship(parcel)? });
         Ok(())
     }
 }
@@ -519,6 +524,8 @@ fn read_sparse(
 pub(super) struct SourceFile<'p> {
     file: File,
     path: &'p Path,
+    audit: RefCell<Option<Audit>>,
+    opened: Fingerprint,
 }
 
 impl<'p> SourceFile<'p> {
@@ -526,8 +533,11 @@ impl<'p> SourceFile<'p> {
         let file = file::open_read(path).map_err(|error| {
             Error::io(ErrorKind::Source, "opening the file", error).at_path(path)
         })?;
-        let source = Self { file, path };
-        let facts = source.facts()?;
+        let facts = file::facts(&file).map_err(|error| {
+            Error::io(ErrorKind::Source, "looking at the file", error).at_path(path)
+        })?;
+        let opened = facts.fingerprint;
+        let source = Self { file, path, audit: RefCell::default(), opened };
         if facts.is_regular {
             return Ok((source, facts));
         }
@@ -537,6 +547,26 @@ impl<'p> SourceFile<'p> {
 
     pub(super) fn facts(&self) -> Result<FileFacts> {
         file::facts(&self.file).map_err(|error| self.error("looking at the file", error))
+    }
+
+    /// What is read from now on, front to back, is shown to the audit.
+    pub(super) fn audit(&mut self, audit: Option<Audit>) {
+        self.audit = RefCell::new(audit);
+    }
+
+    fn end_audit(&self, size: u64) -> Result<Option<Audited>> {
+        let audited = self.audit.take().map(|audit| audit.end(self.path, size)).transpose();
+        audited.map_err(|error| self.unless_changed(error))
+    }
+
+    /// What is wrong with the pages of a file that changes is not what matters.
+    fn unless_changed(&self, error: Error) -> Error {
+        match self.facts() {
+            Ok(now) if now.fingerprint != self.opened => {
+                changed(self.path, &self.opened, &now.fingerprint)
+            }
+            _ => error,
+        }
     }
 
     pub(super) fn advise_sequential(&self) {
@@ -560,6 +590,10 @@ impl<'p> SourceFile<'p> {
                 Err(error) => return Err(self.error("reading the file", error).at_file(at)),
             }
         }
+        if let Some(audit) = &mut *self.audit.borrow_mut() {
+            let bytes = room.get(..filled).unwrap_or_default();
+            audit.see(self.path, offset, bytes).map_err(|error| self.unless_changed(error))?;
+        }
         Ok(filled)
     }
 
@@ -576,6 +610,15 @@ fn copy(room: &mut [u8], bytes: &[u8]) -> usize {
 
 pub(super) fn no_room() -> Error {
     Error::new(ErrorKind::Panic, "a chunk did not fit its buffer: this is a bug in xbkit")
+}
+
+fn changed(path: &Path, before: &Fingerprint, after: &Fingerprint) -> Error {
+    let (before, after) = (before.size, after.size);
+    let message =
+        format!("the file changed while it was being read: it had {before} bytes, now {after}");
+    Error::new(ErrorKind::FileChanged, message)
+        .at_path(path)
+        .hint("stop what writes to it, and start again")
 }
 
 /// The warning about a file that changed.

@@ -345,6 +345,10 @@ impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
         for path in &parcel.changed {
             self.pulse.warn(&changed_warning(path))?;
         }
+        for audited in std::mem::take(&mut parcel.audited) {
+            self.report.pages.add(&audited.file.tally);
+            audited.tell(self.pulse)?;
+        }
         for ended in std::mem::take(&mut parcel.ended) {
             self.report.members += 1;
             self.report.payload_bytes += ended.plain_size.unwrap_or(ended.size);

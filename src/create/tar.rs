@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::audit::Audit;
 #[cfg(feature = "server")]
 use super::feed::Origin;
 use super::packer::{Outlet, Packer, SourceFile, no_room};
@@ -51,13 +52,15 @@ impl<O: Outlet> Packer<'_, O> {
     }
 
     fn pack_tar_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
-        let (source, before) = SourceFile::open(path)?;
+        let (mut source, before) = SourceFile::open(path)?;
+        source.audit(Audit::of(member, self.options.pages));
         let size = before.fingerprint.size;
         self.begin_tar(member, size, before.fingerprint.modified_seconds())?;
         if size > self.chunk_size() as u64 {
             source.advise_sequential();
         }
         let copied = self.fill_tar(size, |room, offset| source.read(room, offset))?;
+        self.end_audit(&source, copied)?;
         let after = source.facts()?;
         self.check_unchanged(path, &before, &after, copied)?;
         // It shrank, and may: the header has told its size, so zeros stand for what is gone.

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::StreamReport;
+use super::audit::PageAudit;
 use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::xbstream::Item;
@@ -17,6 +18,7 @@ pub(super) fn scan(
     source: Source<'_>,
     may_lack_end: bool,
     key: Option<&Key>,
+    mut audit: Option<PageAudit>,
     pulse: &Pulse<'_>,
     mut watch: Watch,
 ) -> Result<StreamReport> {
@@ -32,6 +34,9 @@ pub(super) fn scan(
             decoder.finish()?;
             report.proven = prover.finish(&decoder)?;
             report.backup = watch.finish(decoder.announces_manifest())?;
+            if let Some(audit) = audit.take() {
+                report.pages = audit.finish(pulse)?;
+            }
             report.stream_bytes = pulse.progress().stream_bytes;
             pulse.last_progress()?;
             return Ok(report);
@@ -43,6 +48,9 @@ pub(super) fn scan(
             let Some(item) = step.item else { break };
             watch.follow(&item)?;
             if !prover.follow(&item, &decoder)? {
+                if let Some(audit) = &mut audit {
+                    audit.see(&item, pulse)?;
+                }
                 note(&item, &mut report, pulse)?;
             }
         }

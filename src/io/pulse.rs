@@ -183,10 +183,13 @@ impl<'a> Pulse<'a> {
         self.send(&Event::BadPage { path, page })
     }
 
-    /// Counts a tablespace, and tells the observer.
+    /// Counts a finished member that has an event of its own.
+    pub(crate) fn count_member(&self) {
+        self.state.borrow_mut().progress.members += 1;
+    }
+
     pub(crate) fn file_checked(&self, path: &Path, file: &FileCheck) -> Result<()> {
         self.check()?;
-        self.state.borrow_mut().progress.members += 1;
         self.send(&Event::FileChecked { path, file })
     }
 

@@ -17,7 +17,7 @@ use crate::create::feed::{Origin, Reading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::innodb::page::{Layout, Role};
-use crate::pages::Verdict;
+use crate::pages::{Reason, Verdict};
 use crate::sys::file;
 
 /// How often a page that is not whole is read again, and how long to wait before.
@@ -194,6 +194,8 @@ impl<'r> PageReading<'r> {
             match layout.check(index, page) {
                 Verdict::Good => layout.learn(index, page),
                 Verdict::Zero => {}
+                // Nothing needs the copies in it, and the server always writes some.
+                Verdict::Unchecked(Reason::Doublewrite) => {}
                 Verdict::Unchecked(_) => {
                     self.tables.counts.unchecked.fetch_add(1, Ordering::Relaxed);
                     self.read_alike(page, index * size as u64)?;

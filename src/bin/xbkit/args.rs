@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind as Mistake;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use xbkit::{Dialect, Format, Result, ServerReport, limits};
+use xbkit::{DamagedPages, Dialect, Format, Result, ServerReport, limits};
 
 use crate::check::CheckArgs;
 use crate::coding::{DecodeArgs, StoreArgs};
@@ -192,6 +192,9 @@ struct BackupArgs {
     no_manifest: bool,
     #[command(flatten)]
     store: StoreArgs,
+    /// Name each damaged page of a tablespace and go on; the exit status is 1 all the same
+    #[arg(long, requires = "offline")]
+    log_page_corruption: bool,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -452,6 +455,7 @@ fn backup(args: BackupArgs) -> Status {
         aria_log_dir: args.aria_log_dir_path,
         parallel: args.parallel,
         manifest: !args.no_manifest,
+        damaged: if args.log_page_corruption { DamagedPages::Report } else { DamagedPages::Refuse },
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
         job.run(output, signals::token()?, reporter)
@@ -602,6 +606,7 @@ fn to_output(
     let result = Output::open(path).and_then(|output| {
         let totals = job(&output, &mut reporter)?;
         output.commit()?;
+        totals.check_pages()?;
         Ok(totals)
     });
     tell(&reporter, &result)

@@ -5,13 +5,13 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use xbkit::error::escape_path;
 use xbkit::pages::{BadPage, Family, FileCheck, Reason, Tally};
 use xbkit::{CancelToken, Check, Error, ErrorKind, Event, Observer, Result};
 
 use crate::args::{Talk, threads};
-use crate::ui::{Reporter, Totals, count, put_path};
+use crate::ui::{Reporter, Totals, bad_page_object, count, put_path, put_tally};
 
 /// Check every page of the tablespaces of a stopped server, or of an extracted backup
 ///
@@ -64,6 +64,7 @@ impl CheckArgs {
             skipped: 0,
             proven: None,
             note_unproven: false,
+            pages: report.pages,
         })
     }
 }
@@ -83,14 +84,8 @@ impl Findings<'_> {
         if !self.json {
             return writeln!(self.out, "{}: {page}", escape_path(path));
         }
-        let mut object = Map::new();
+        let mut object = bad_page_object(path, page);
         object.insert("type".to_owned(), "bad_page".into());
-        put_path(&mut object, path);
-        object.insert("page".to_owned(), page.page.into());
-        object.insert("offset".to_owned(), page.offset.into());
-        object.insert("what".to_owned(), page.fault.what.name().into());
-        object.insert("stored".to_owned(), page.fault.stored.into());
-        object.insert("computed".to_owned(), page.fault.computed.into());
         writeln!(self.out, "{}", Value::Object(object))
     }
 
@@ -163,15 +158,4 @@ fn sentence(tally: &Tally) -> String {
 
 fn unchecked(tally: &Tally) -> impl Iterator<Item = (Reason, u64)> {
     Reason::ALL.iter().copied().zip(tally.unchecked)
-}
-
-fn put_tally(object: &mut Map<String, Value>, tally: &Tally) {
-    object.insert("pages".to_owned(), tally.pages.into());
-    object.insert("good".to_owned(), tally.good.into());
-    object.insert("zero".to_owned(), tally.zero.into());
-    object.insert("bad".to_owned(), tally.bad.into());
-    object.insert("missing".to_owned(), tally.missing.into());
-    let unchecked: Map<String, Value> =
-        unchecked(tally).map(|(reason, count)| (reason.name().to_owned(), json!(count))).collect();
-    object.insert("unchecked".to_owned(), Value::Object(unchecked));
 }

@@ -4,10 +4,11 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use xbkit::pages::Tally;
 use xbkit::{
     Backup, CancelToken, ChangedFiles, Connect, Convert, ConvertReport, Create, CreateReport,
-    DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, FdWriter, Format, Prepare,
-    PutBack, Restore, Result, ServerBackup, ServerReport, Silent,
+    DamagedPages, DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, FdWriter, Format,
+    Prepare, PutBack, Restore, Result, ServerBackup, ServerReport, Silent,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -101,6 +102,7 @@ pub(crate) struct ColdBackup {
     pub(crate) parallel: Option<usize>,
     pub(crate) manifest: bool,
     pub(crate) storing: Storing,
+    pub(crate) damaged: DamagedPages,
 }
 
 impl ColdBackup {
@@ -113,6 +115,7 @@ impl ColdBackup {
         let mut job = Backup::of_datadir(self.datadir)
             .format(self.format)
             .manifest(self.manifest)
+            .damaged_pages(self.damaged)
             .cancel(token);
         if let Some(threads) = self.parallel {
             job = job.parallel(threads);
@@ -473,6 +476,7 @@ fn totals_of_create(report: &CreateReport) -> Totals {
         stream_bytes: report.stream_bytes,
         skipped: 0,
         proven: None,
+        pages: report.pages,
         note_unproven: false,
     }
 }
@@ -485,6 +489,7 @@ fn totals_of_convert(report: &ConvertReport) -> Totals {
         skipped: 0,
         proven: Some(report.proven),
         note_unproven: true,
+        pages: Tally::default(),
     }
 }
 
@@ -496,5 +501,6 @@ fn totals_of_extract(report: &ExtractReport) -> Totals {
         skipped: report.skipped,
         proven: Some(report.proven),
         note_unproven: true,
+        pages: Tally::default(),
     }
 }

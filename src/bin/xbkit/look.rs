@@ -115,6 +115,7 @@ impl CatArgs {
             skipped: 0,
             proven: Some(report.proven),
             note_unproven: false,
+            pages: xbkit::pages::Tally::default(),
         })
     }
 }

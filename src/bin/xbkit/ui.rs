@@ -8,7 +8,9 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use xbkit::{Error, ErrorKind, Event, Level, Observer, Progress, StreamReport};
+use xbkit::error::escape_path;
+use xbkit::pages::{BadPage, Reason, Tally};
+use xbkit::{Error, ErrorKind, Event, Level, Observer, Progress, Result, StreamReport};
 
 use crate::voice::{Voice, say};
 
@@ -52,6 +54,20 @@ pub(crate) struct Totals {
     pub(crate) proven: Option<bool>,
     /// Whether to say so if it was not.
     pub(crate) note_unproven: bool,
+    /// Pages of tablespaces that were checked.
+    pub(crate) pages: Tally,
+}
+
+impl Totals {
+    /// Fails if damaged pages were carried along, since the copy is as damaged as the original.
+    pub(crate) fn check_pages(&self) -> Result<()> {
+        let Tally { bad, pages, .. } = self.pages;
+        if bad == 0 {
+            return Ok(());
+        }
+        let message = format!("the stream is complete, with {bad} damaged pages of {pages} in it");
+        Err(Error::new(ErrorKind::PageCorrupt, message))
+    }
 }
 
 impl From<StreamReport> for Totals {
@@ -63,6 +79,7 @@ impl From<StreamReport> for Totals {
             skipped: 0,
             proven: Some(report.proven),
             note_unproven: false,
+            pages: report.pages,
         }
     }
 }
@@ -114,6 +131,7 @@ impl Reporter {
                 "members": totals.members,
                 "skipped": totals.skipped,
                 "proven": totals.proven,
+                "pages": tally_json(&totals.pages),
             })),
         }
         if totals.note_unproven
@@ -170,6 +188,16 @@ impl Reporter {
         }
     }
 
+    fn bad_page(&self, path: &Path, page: &BadPage) {
+        if let Display::Json = self.display {
+            let mut object = bad_page_object(path, page);
+            object.insert("event".to_owned(), "bad_page".into());
+            say_json(&Value::Object(object));
+            return;
+        }
+        self.aside(|| self.voice.warning(&format!("{}: {page}", escape_path(path))));
+    }
+
     fn log(&self, level: Level, message: &str) {
         if let Display::Json = self.display {
             let level = match level {
@@ -200,6 +228,7 @@ impl Observer for Reporter {
             Event::Progress(progress) => self.progress(progress),
             Event::Member { path, size } => self.member(path, *size),
             Event::Log { level, message } => self.log(*level, message),
+            Event::BadPage { path, page } => self.bad_page(path, page),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -268,6 +297,44 @@ fn kind_name(kind: ErrorKind) -> String {
         name.push(c.to_ascii_lowercase());
     }
     name
+}
+
+/// A damaged page: where, by which rule, and the two numbers that should be equal.
+pub(crate) fn bad_page_object(path: &Path, page: &BadPage) -> Map<String, Value> {
+    let mut object = Map::new();
+    put_path(&mut object, path);
+    object.insert("page".to_owned(), page.page.into());
+    object.insert("offset".to_owned(), page.offset.into());
+    object.insert("what".to_owned(), page.fault.what.name().into());
+    object.insert("stored".to_owned(), page.fault.stored.into());
+    object.insert("computed".to_owned(), page.fault.computed.into());
+    object
+}
+
+/// How many pages are what; nothing if none was checked.
+pub(crate) fn tally_json(tally: &Tally) -> Value {
+    if tally.pages == 0 {
+        return Value::Null;
+    }
+    let mut object = Map::new();
+    put_tally(&mut object, tally);
+    Value::Object(object)
+}
+
+/// How many pages are what.
+pub(crate) fn put_tally(object: &mut Map<String, Value>, tally: &Tally) {
+    let Tally { pages, good, zero, bad, missing, .. } = *tally;
+    let counts =
+        [("pages", pages), ("good", good), ("zero", zero), ("bad", bad), ("missing", missing)];
+    for (name, count) in counts {
+        object.insert(name.to_owned(), count.into());
+    }
+    let unchecked: Map<String, Value> = Reason::ALL
+        .iter()
+        .zip(tally.unchecked)
+        .map(|(reason, count)| (reason.name().to_owned(), count.into()))
+        .collect();
+    object.insert("unchecked".to_owned(), Value::Object(unchecked));
 }
 
 /// `1 file`, `2 files`.

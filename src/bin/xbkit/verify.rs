@@ -10,7 +10,7 @@ use xbkit::{BackupKind, CancelToken, Error, Event, Observer, Result, StreamRepor
 use crate::args::Talk;
 use crate::coding::KeyArgs;
 use crate::stdio::{self, Bytes, Input};
-use crate::ui::{Reporter, Totals, error_object};
+use crate::ui::{Reporter, Totals, error_object, tally_json};
 
 /// Read a stream to its end and check it, without any disk
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub(crate) struct VerifyArgs {
     /// Let a sound stream pass although nothing in it proves that it is complete
     #[arg(long)]
     allow_unproven: bool,
+    /// Check the pages of tablespaces, too
+    #[arg(long)]
+    pages: bool,
     /// Let a tar archive end without its two blocks of zeros, as some writers leave it
     #[arg(long)]
     allow_missing_end: bool,
@@ -55,6 +58,7 @@ impl VerifyArgs {
             .allow_unproven(self.allow_unproven)
             .allow_missing_end(self.allow_missing_end)
             .require_backup(self.require_backup)
+            .pages(self.pages)
             .cancel(token);
         if let Some(key) = std::mem::take(&mut self.key).read()? {
             job = job.key(key);
@@ -96,6 +100,7 @@ impl VerifyArgs {
                 "members": report.members,
                 "payload_bytes": report.payload_bytes,
                 "stream_bytes": report.stream_bytes,
+                "pages": tally_json(&report.pages),
                 "checked": self.checked(report.proven),
                 "error": null,
             }),
@@ -106,6 +111,7 @@ impl VerifyArgs {
                 "members": seen.members,
                 "payload_bytes": seen.payload_bytes,
                 "stream_bytes": seen.stream_bytes,
+                "pages": null,
                 "checked": [],
                 "error": of_error(error),
             }),

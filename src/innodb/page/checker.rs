@@ -25,6 +25,8 @@ pub struct TablespaceChecker {
     /// Bytes before `held`.
     offset: u64,
     tally: Tally,
+    /// Bytes came that were not behind all before.
+    is_disordered: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,18 @@ impl TablespaceChecker {
     /// A checker of a file of which nothing is known but its role.
     pub fn new(role: Role) -> Self {
         let (state, tally) = (State::Open, Tally::default());
-        Self { role, system: None, state, held: Vec::new(), offset: 0, tally }
+        let held = Vec::new();
+        Self { role, system: None, state, held, offset: 0, tally, is_disordered: false }
+    }
+
+    /// A checker of no file.
+    pub(crate) fn empty() -> Self {
+        Self::new(Role::Own)
+    }
+
+    /// A checker of a file of which no bytes will be seen.
+    pub(crate) fn disordered() -> Self {
+        Self { is_disordered: true, ..Self::new(Role::Own) }
     }
 
     /// A checker of a file of the system tablespace, where the layout of its first one is known.
@@ -90,6 +103,43 @@ impl TablespaceChecker {
             self.feed(ZEROS.get(..step).unwrap_or_default(), bad);
             count -= step as u64;
         }
+    }
+
+    /// Takes bytes of the file that belong at `offset`. What lies between them and those before
+    /// is a hole. Bytes that are not behind all before end the checking: the file's pages count as
+    /// seen out of order.
+    pub fn feed_at(&mut self, offset: u64, bytes: &[u8], bad: &mut dyn FnMut(&BadPage)) {
+        let position = self.offset + self.held.len() as u64;
+        match offset.checked_sub(position) {
+            _ if self.is_disordered => {}
+            Some(hole) => {
+                self.feed_zeros(hole, bad);
+                self.feed(bytes, bad);
+            }
+            None => self.is_disordered = true,
+        }
+    }
+
+    /// The file ends at `size`, where a hole may lie before. Otherwise as
+    /// [`TablespaceChecker::finish`].
+    pub fn finish_at(
+        mut self,
+        size: u64,
+        bad: &mut dyn FnMut(&BadPage),
+    ) -> (FileCheck, Option<Layout>) {
+        if !self.is_disordered {
+            let position = self.offset + self.held.len() as u64;
+            self.feed_zeros(size.saturating_sub(position), bad);
+            return self.finish(bad);
+        }
+        self.held.clear();
+        let (mut found, layout) = self.finish(bad);
+        let unit = if found.page_size == 0 { USUAL_PAGE } else { found.page_size } as u64;
+        let left = size.div_ceil(unit).saturating_sub(found.tally.pages);
+        found.tally.pages += left;
+        found.tally.missing = 0;
+        found.tally.add_unchecked(Reason::OutOfOrder, left);
+        (found, layout)
     }
 
     /// The file ends here. Gives what was found, and the layout if it is known.
@@ -187,7 +237,7 @@ impl TablespaceChecker {
             let mut layout = layout.clone();
             let pages = (index..).zip(self.held.chunks_exact(layout.page_size()));
             let right = pages.filter(|(index, page)| {
-                let is_right = layout.check(*index, page) == Verdict::Good;
+                let is_right = is_right(layout.check(*index, page));
                 if is_right {
                     layout.learn(*index, page);
                 }
@@ -213,7 +263,7 @@ impl TablespaceChecker {
         self.tally.pages += self.offset / unit;
         self.tally.zero += self.offset / unit;
         let held = std::mem::take(&mut self.held);
-        if matches!(self.state, State::Unknown) && self.offset == 0 && self.role == Role::Own {
+        if matches!(self.state, State::Unknown) && self.offset == 0 {
             self.no_layout(&held, bad);
         }
         let mut rest = &held[..];
@@ -222,7 +272,7 @@ impl TablespaceChecker {
         }
     }
 
-    /// Page 0 holds something, and what it holds is no page 0.
+    /// The first page holds something, and nothing in the file shows what.
     fn no_layout(&mut self, held: &[u8], bad: &mut dyn FnMut(&BadPage)) {
         let page = held.get(..USUAL_PAGE).unwrap_or(held);
         if is_zero(page) {

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
-use xbkit::{Error, ErrorKind, Format, Result};
+use xbkit::{DamagedPages, Error, ErrorKind, Format, Result};
 
 use super::coding;
 use super::getopt::{self, Given, Parsed, Setting};
@@ -77,6 +77,7 @@ pub(super) fn run(tool: Tool, args: &[OsString]) -> Result<Outcome> {
     ));
     let mut reporter = reporter(tool, Members::Streamed);
     let result = job.run(&output, signals::token()?, &mut reporter);
+    let result = result.and_then(|totals| totals.check_pages().map(|()| totals));
     Ok(told(
         &reporter,
         result.map(|totals| {
@@ -222,6 +223,11 @@ fn plan(given: &[Given], format: Format, parallel: usize) -> Result<ColdBackup> 
         datadir: datadir.clone(),
         parallel: Some(parallel),
         manifest: !getopt::is_on(given, Id::NoManifest),
+        damaged: if getopt::is_on(given, Id::LogPageCorruption) {
+            DamagedPages::Report
+        } else {
+            DamagedPages::Refuse
+        },
     };
     check_elsewhere(given, &datadir, &real)?;
     Ok(job)

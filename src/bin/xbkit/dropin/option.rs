@@ -33,6 +33,7 @@ pub(crate) enum Id {
     InnodbDirectories,
     Input,
     LogDir,
+    LogPageCorruption,
     Manifest,
     MoveBack,
     MysqldArgs,

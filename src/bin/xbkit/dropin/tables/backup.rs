@@ -123,7 +123,12 @@ static MARIABACKUP_ONLY: &[Opt] = &[
     ),
     Opt::ignored("extended-validation", Takes::Bool, "files are carried as they are"),
     Opt::ignored("encrypted-backup", Takes::Bool, "files are carried as they are"),
-    Opt::ignored("log-innodb-page-corruption", Takes::Bool, "files are carried as they are"),
+    Opt::used(
+        "log-innodb-page-corruption",
+        Takes::Bool,
+        Id::LogPageCorruption,
+        "name each damaged page and go on; the status is 1 all the same",
+    ),
     Opt::ignored(
         "rocksdb-backup",
         Takes::Bool,
