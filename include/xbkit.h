@@ -221,6 +221,16 @@
 #define XBK_EVENT_LOG 3
 
 /**
+ * Kind of an event: a page of a tablespace is not what the server wrote.
+ */
+#define XBK_EVENT_BAD_PAGE 4
+
+/**
+ * Kind of an event: all pages of a tablespace were looked at.
+ */
+#define XBK_EVENT_FILE_CHECKED 5
+
+/**
  * Level of a log event: worth knowing.
  */
 #define XBK_LEVEL_INFO 1
@@ -231,7 +241,8 @@
 #define XBK_LEVEL_WARNING 2
 
 /**
- * Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract.
+ * Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract,
+ * check.
  */
 #define XBK_OPT_PARALLEL 1
 
@@ -362,6 +373,12 @@
 #define XBK_OPT_SYSTEM_FILE 45
 
 /**
+ * Report damaged pages of tablespaces, each by an event, and carry them, instead of failing at the
+ * first. bool, off if not set; backup.
+ */
+#define XBK_OPT_LOG_PAGE_CORRUPTION 46
+
+/**
  * Where to extract to: a new or an empty directory, made if it is missing. string; extract, which
  * needs it.
  */
@@ -450,11 +467,22 @@
 #define XBK_OPT_SPOOL_ALL 86
 
 /**
+ * Check the pages of tablespaces, too. bool, off if not set; verify.
+ */
+#define XBK_OPT_PAGES 82
+
+/**
  * Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
  * cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
  * reader, convert.
  */
 #define XBK_OPT_ALLOW_MISSING_END 90
+
+/**
+ * A data directory or a file whose pages are checked. Each call adds one. string; check, which
+ * needs it.
+ */
+#define XBK_OPT_PATH 100
 
 /**
  * Type of an option: on or off, by xbk_options_set_bool().
@@ -530,6 +558,11 @@
  * Bit of xbk_option_jobs(): xbk_cat_fd_to_fd(), xbk_cat_cb_to_cb().
  */
 #define XBK_JOB_CAT 1024
+
+/**
+ * Bit of xbk_option_jobs(): xbk_check().
+ */
+#define XBK_JOB_CHECK 2048
 
 /**
  * Major version of this header; compare with xbk_version_number().
@@ -1038,6 +1071,27 @@ xbk_status xbk_cat_cb_to_cb(const xbk_options *options,
                             xbk_error **err);
 
 /**
+ * Checks every page of the tablespaces below XBK_OPT_PATH: of a stopped server, or of an
+ * extracted backup. Each damaged page is an XBK_EVENT_BAD_PAGE, each file an
+ * XBK_EVENT_FILE_CHECKED; a file that cannot be read is a log event, and the job fails at its
+ * end. Locks that keep a server from starting are held meanwhile.
+ * \param options   must not be NULL; XBK_OPT_PATH, XBK_OPT_PARALLEL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK if every page that can be checked is right; XBK_E_PAGE_CORRUPT if one is not, or
+ *         is missing; XBK_E_LOCKED if a server uses a file; XBK_E_FILE_CHANGED; XBK_E_NOT_FOUND if
+ *         there is no such path, or no tablespace below it; XBK_E_INVALID_ARGUMENT for options;
+ *         XBK_E_SOURCE; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_check(const xbk_options *options,
+                     const xbk_observer *observer,
+                     xbk_report **report,
+                     xbk_error **err);
+
+/**
  * Reads a stream from one descriptor, and writes it to another in the format XBK_OPT_FORMAT says,
  * with a manifest of its own. Outer gzip, zstd and lz4 layers come off. Members of an xbstream that
  * becomes a tar archive wait for their ends in memory, then below XBK_OPT_TMPDIR. The new stream
@@ -1511,7 +1565,8 @@ xbk_status xbk_list_from_cb(const xbk_options *options,
 /**
  * What kind of event it is.
  * \param event  may be NULL, which gives 0
- * \return XBK_EVENT_PROGRESS, XBK_EVENT_MEMBER, XBK_EVENT_LOG, or one of a later version
+ * \return XBK_EVENT_PROGRESS, XBK_EVENT_MEMBER, XBK_EVENT_LOG, XBK_EVENT_BAD_PAGE,
+ *         XBK_EVENT_FILE_CHECKED, or one of a later version
  * Thread safety: the callback's thread. Since: 0.1
  */
 uint32_t xbk_event_kind(const xbk_event *event);
@@ -1541,7 +1596,8 @@ uint64_t xbk_event_total_bytes(const xbk_event *event);
 uint64_t xbk_event_members(const xbk_event *event);
 
 /**
- * Member: its path in the stream, its bytes as they are.
+ * Member: its path in the stream, its bytes as they are. Bad page and file checked: the file or
+ * member.
  * \param event  may be NULL, which gives NULL
  * \return a string that lives as long as the event; NULL for other kinds
  * Thread safety: the callback's thread. Since: 0.1
@@ -1565,12 +1621,60 @@ uint64_t xbk_event_size(const xbk_event *event);
 uint32_t xbk_event_level(const xbk_event *event);
 
 /**
- * Log: the sentence, lower case, without full stop.
+ * Log: the sentence, lower case, without full stop. Bad page: place, fault, and both checksums.
  * \param event  may be NULL, which gives NULL
  * \return a UTF-8 string that lives as long as the event; NULL for other kinds
  * Thread safety: the callback's thread. Since: 0.1
  */
 const char *xbk_event_message(const xbk_event *event);
+
+/**
+ * Bad page: its place in the file, in pages from 0.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_page(const xbk_event *event);
+
+/**
+ * Bad page: where in the file it begins, in bytes.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_offset(const xbk_event *event);
+
+/**
+ * File checked: its pages.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_pages(const xbk_event *event);
+
+/**
+ * File checked: pages that are not what the server wrote.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_damaged_pages(const xbk_event *event);
+
+/**
+ * File checked: pages that are not there, of those that its first one says there are.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_missing_pages(const xbk_event *event);
+
+/**
+ * File checked: pages that nothing can tell whether they are right.
+ * \param event  may be NULL, which gives 0
+ * \return a number; 0 for other kinds
+ * Thread safety: the callback's thread. Since: 0.1
+ */
+uint64_t xbk_event_unchecked_pages(const xbk_event *event);
 
 /**
  * Makes options of which none is set.
@@ -1864,6 +1968,30 @@ int32_t xbk_report_proven(const xbk_report *report);
  * Thread safety: any thread. Since: 0.1
  */
 const char *xbk_report_backup(const xbk_report *report);
+
+/**
+ * Pages of tablespaces that were looked at: by a check, by a backup, and by a verification with
+ * XBK_OPT_PAGES.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_pages(const xbk_report *report);
+
+/**
+ * Those of them that are not what the server wrote: of a backup with XBK_OPT_LOG_PAGE_CORRUPTION,
+ * as other jobs fail then.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_damaged_pages(const xbk_report *report);
+
+/**
+ * Those of them that nothing can tell whether they are right: encrypted by MySQL, without
+ * checksum, compressed by older MariaDB, in the doublewrite buffer.
+ * \param report  may be NULL, which gives 0
+ * Thread safety: any thread. Since: 0.1
+ */
+uint64_t xbk_report_unchecked_pages(const xbk_report *report);
 
 /**
  * Frees a report.

@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
-use xbkit_core::Backup;
 use xbkit_core::options::Job;
+use xbkit_core::{Backup, DamagedPages};
 
 use crate::error::{Failure, xbk_error};
 use crate::guard::{self, Gate};
@@ -46,6 +46,9 @@ fn job(
     }
     if let Some(on) = options.bool(options::XBK_OPT_MANIFEST) {
         job = job.manifest(on);
+    }
+    if options.bool(options::XBK_OPT_LOG_PAGE_CORRUPTION) == Some(true) {
+        job = job.damaged_pages(DamagedPages::Report);
     }
     if let Some(bytes) = options.int(options::XBK_OPT_CHUNK_SIZE) {
         job = job.chunk_size(bytes);

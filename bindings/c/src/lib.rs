@@ -16,6 +16,7 @@
 pub mod backup;
 pub mod cancel;
 pub mod cat;
+pub mod check;
 pub mod convert;
 pub mod create;
 pub mod entry;

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 
+use xbkit_core::pages::Tally;
 use xbkit_core::{CancelToken, Event, Level, Observer, Progress};
 
 use crate::cancel::xbk_cancel;
@@ -16,6 +17,10 @@ pub const XBK_EVENT_PROGRESS: u32 = 1;
 pub const XBK_EVENT_MEMBER: u32 = 2;
 /// Kind of an event: a sentence for a log.
 pub const XBK_EVENT_LOG: u32 = 3;
+/// Kind of an event: a page of a tablespace is not what the server wrote.
+pub const XBK_EVENT_BAD_PAGE: u32 = 4;
+/// Kind of an event: all pages of a tablespace were looked at.
+pub const XBK_EVENT_FILE_CHECKED: u32 = 5;
 
 /// Level of a log event: worth knowing.
 pub const XBK_LEVEL_INFO: u32 = 1;
@@ -31,6 +36,9 @@ pub struct xbk_event {
     size: u64,
     level: u32,
     message: Option<CString>,
+    page: u64,
+    offset: u64,
+    pages: Tally,
 }
 
 /// Receives a job's events, on the thread that called the job. The job waits meanwhile, so return
@@ -132,6 +140,9 @@ impl xbk_event {
             size: 0,
             level: 0,
             message: None,
+            page: 0,
+            offset: 0,
+            pages: Tally::default(),
         };
         match event {
             Event::Progress(progress) => own.progress = *progress,
@@ -148,6 +159,18 @@ impl xbk_event {
                 };
                 own.message = Some(text(message));
             }
+            Event::BadPage { path, page } => {
+                own.kind = XBK_EVENT_BAD_PAGE;
+                own.path = Some(text(path.as_os_str().as_bytes()));
+                own.page = page.page;
+                own.offset = page.offset;
+                own.message = Some(text(page.to_string()));
+            }
+            Event::FileChecked { path, file } => {
+                own.kind = XBK_EVENT_FILE_CHECKED;
+                own.path = Some(text(path.as_os_str().as_bytes()));
+                own.pages = file.tally;
+            }
             _ => return None,
         }
         Some(own)
@@ -156,7 +179,8 @@ impl xbk_event {
 
 /// What kind of event it is.
 /// \param event  may be NULL, which gives 0
-/// \return XBK_EVENT_PROGRESS, XBK_EVENT_MEMBER, XBK_EVENT_LOG, or one of a later version
+/// \return XBK_EVENT_PROGRESS, XBK_EVENT_MEMBER, XBK_EVENT_LOG, XBK_EVENT_BAD_PAGE,
+///         XBK_EVENT_FILE_CHECKED, or one of a later version
 /// Thread safety: the callback's thread. Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn xbk_event_kind(event: *const xbk_event) -> u32 {
@@ -196,7 +220,8 @@ pub unsafe extern "C" fn xbk_event_members(event: *const xbk_event) -> u64 {
     })
 }
 
-/// Member: its path in the stream, its bytes as they are.
+/// Member: its path in the stream, its bytes as they are. Bad page and file checked: the file or
+/// member.
 /// \param event  may be NULL, which gives NULL
 /// \return a string that lives as long as the event; NULL for other kinds
 /// Thread safety: the callback's thread. Since: 0.1
@@ -227,7 +252,7 @@ pub unsafe extern "C" fn xbk_event_level(event: *const xbk_event) -> u32 {
     guard::value("xbk_event_level", 0, || guard::peek!(event).map_or(0, |event| event.level))
 }
 
-/// Log: the sentence, lower case, without full stop.
+/// Log: the sentence, lower case, without full stop. Bad page: place, fault, and both checksums.
 /// \param event  may be NULL, which gives NULL
 /// \return a UTF-8 string that lives as long as the event; NULL for other kinds
 /// Thread safety: the callback's thread. Since: 0.1
@@ -237,5 +262,65 @@ pub unsafe extern "C" fn xbk_event_message(event: *const xbk_event) -> *const c_
         guard::peek!(event)
             .and_then(|event| event.message.as_ref())
             .map_or(std::ptr::null(), |message| message.as_ptr())
+    })
+}
+
+/// Bad page: its place in the file, in pages from 0.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_page(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_page", 0, || guard::peek!(event).map_or(0, |event| event.page))
+}
+
+/// Bad page: where in the file it begins, in bytes.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_offset(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_offset", 0, || guard::peek!(event).map_or(0, |event| event.offset))
+}
+
+/// File checked: its pages.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_pages(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_pages", 0, || guard::peek!(event).map_or(0, |event| event.pages.pages))
+}
+
+/// File checked: pages that are not what the server wrote.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_damaged_pages(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_damaged_pages", 0, || {
+        guard::peek!(event).map_or(0, |event| event.pages.bad)
+    })
+}
+
+/// File checked: pages that are not there, of those that its first one says there are.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_missing_pages(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_missing_pages", 0, || {
+        guard::peek!(event).map_or(0, |event| event.pages.missing)
+    })
+}
+
+/// File checked: pages that nothing can tell whether they are right.
+/// \param event  may be NULL, which gives 0
+/// \return a number; 0 for other kinds
+/// Thread safety: the callback's thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_event_unchecked_pages(event: *const xbk_event) -> u64 {
+    guard::value("xbk_event_unchecked_pages", 0, || {
+        guard::peek!(event).map_or(0, |event| event.pages.unchecked_pages())
     })
 }

@@ -15,7 +15,8 @@ use crate::error::{Failure, xbk_error};
 use crate::guard::{self, text};
 use crate::status::{XBK_E_UNSUPPORTED, XBK_OK, xbk_status};
 
-/// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract.
+/// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract,
+/// check.
 pub const XBK_OPT_PARALLEL: u32 = 1;
 /// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer, convert.
 pub const XBK_OPT_CHUNK_SIZE: u32 = 2;
@@ -77,6 +78,9 @@ pub const XBK_OPT_ARIA_LOG_DIR: u32 = 44;
 /// A file of the system tablespace, as innodb_data_file_path names it, without its size; "ibdata1"
 /// if not set. Each call adds one. string; backup.
 pub const XBK_OPT_SYSTEM_FILE: u32 = 45;
+/// Report damaged pages of tablespaces, each by an event, and carry them, instead of failing at the
+/// first. bool, off if not set; backup.
+pub const XBK_OPT_LOG_PAGE_CORRUPTION: u32 = 46;
 /// Where to extract to: a new or an empty directory, made if it is missing. string; extract, which
 /// needs it.
 pub const XBK_OPT_TARGET_DIR: u32 = 60;
@@ -120,10 +124,15 @@ pub const XBK_OPT_MAX_SPOOL: u32 = 85;
 /// Let every member wait for the end, for streams that change members that ended. bool, off if not
 /// set; convert.
 pub const XBK_OPT_SPOOL_ALL: u32 = 86;
+/// Check the pages of tablespaces, too. bool, off if not set; verify.
+pub const XBK_OPT_PAGES: u32 = 82;
 /// Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
 /// cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
 /// reader, convert.
 pub const XBK_OPT_ALLOW_MISSING_END: u32 = 90;
+/// A data directory or a file whose pages are checked. Each call adds one. string; check, which
+/// needs it.
+pub const XBK_OPT_PATH: u32 = 100;
 
 /// Type of an option: on or off, by xbk_options_set_bool().
 pub const XBK_TYPE_BOOL: u32 = 1;
@@ -156,6 +165,8 @@ pub const XBK_JOB_CONVERT: u32 = 256;
 pub const XBK_JOB_INFO: u32 = 512;
 /// Bit of xbk_option_jobs(): xbk_cat_fd_to_fd(), xbk_cat_cb_to_cb().
 pub const XBK_JOB_CAT: u32 = 1024;
+/// Bit of xbk_option_jobs(): xbk_check().
+pub const XBK_JOB_CHECK: u32 = 2048;
 
 /// What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
 /// again or freed as soon as the call returns (or within its callbacks).

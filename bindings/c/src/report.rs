@@ -2,7 +2,10 @@
 
 use std::ffi::{CString, c_char};
 
-use xbkit_core::{BackupKind, CatReport, ConvertReport, CreateReport, ExtractReport, StreamReport};
+use xbkit_core::pages::Tally;
+use xbkit_core::{
+    BackupKind, CatReport, CheckReport, ConvertReport, CreateReport, ExtractReport, StreamReport,
+};
 
 use crate::guard::{self, text};
 use crate::status::{XBK_OK, xbk_status};
@@ -18,6 +21,7 @@ pub struct xbk_report {
     stream_bytes: u64,
     proven: bool,
     backup: Option<CString>,
+    pages: Tally,
 }
 
 /// Where a caller wants a report, if it does: NULL until there is one.
@@ -53,6 +57,19 @@ impl From<CreateReport> for xbk_report {
             members: report.members,
             payload_bytes: report.payload_bytes,
             stream_bytes: report.stream_bytes,
+            pages: report.pages,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<CheckReport> for xbk_report {
+    fn from(report: CheckReport) -> Self {
+        Self {
+            members: report.files,
+            payload_bytes: report.bytes,
+            stream_bytes: report.bytes,
+            pages: report.pages,
             ..Self::default()
         }
     }
@@ -79,6 +96,7 @@ impl From<ExtractReport> for xbk_report {
             stream_bytes: report.stream_bytes,
             proven: report.proven,
             backup: report.backup.map(|kind| text(BackupKind::name(kind))),
+            pages: Tally::default(),
         }
     }
 }
@@ -103,6 +121,7 @@ impl From<StreamReport> for xbk_report {
             stream_bytes: report.stream_bytes,
             proven: report.proven,
             backup: report.backup.map(|kind| text(BackupKind::name(kind))),
+            pages: report.pages,
             ..Self::default()
         }
     }
@@ -167,6 +186,37 @@ pub unsafe extern "C" fn xbk_report_backup(report: *const xbk_report) -> *const 
         guard::peek!(report)
             .and_then(|it| it.backup.as_ref())
             .map_or(std::ptr::null(), |kind| kind.as_ptr())
+    })
+}
+
+/// Pages of tablespaces that were looked at: by a check, by a backup, and by a verification with
+/// XBK_OPT_PAGES.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_pages(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_pages", 0, || guard::peek!(report).map_or(0, |it| it.pages.pages))
+}
+
+/// Those of them that are not what the server wrote: of a backup with XBK_OPT_LOG_PAGE_CORRUPTION,
+/// as other jobs fail then.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_damaged_pages(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_damaged_pages", 0, || {
+        guard::peek!(report).map_or(0, |it| it.pages.bad)
+    })
+}
+
+/// Those of them that nothing can tell whether they are right: encrypted by MySQL, without
+/// checksum, compressed by older MariaDB, in the doublewrite buffer.
+/// \param report  may be NULL, which gives 0
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_report_unchecked_pages(report: *const xbk_report) -> u64 {
+    guard::value("xbk_report_unchecked_pages", 0, || {
+        guard::peek!(report).map_or(0, |it| it.pages.unchecked_pages())
     })
 }
 

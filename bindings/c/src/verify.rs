@@ -34,6 +34,9 @@ fn job(
     if let Some(on) = options.bool(options::XBK_OPT_REQUIRE_BACKUP) {
         job = job.require_backup(on);
     }
+    if let Some(on) = options.bool(options::XBK_OPT_PAGES) {
+        job = job.pages(on);
+    }
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {
         job = job.cancel(token);
     }

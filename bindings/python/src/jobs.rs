@@ -9,10 +9,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use xbkit_core::codec::{Compression, Key};
+use xbkit_core::pages::Tally;
 use xbkit_core::{
-    Backup, BackupInfo, BackupKind, Cat, ChangedFiles, Convert, Create, CreateReport, Dialect,
-    Error, ErrorKind, Event, Extract, ExtractReport, FdReader, FdWriter, Format, Info, Level, List,
-    Observer, Result, StreamReport, Verify,
+    Backup, BackupInfo, BackupKind, Cat, ChangedFiles, Check, Convert, Create, CreateReport,
+    DamagedPages, Dialect, Error, ErrorKind, Event, Extract, ExtractReport, FdReader, FdWriter,
+    Format, Info, Level, List, Observer, Result, StreamReport, Verify,
 };
 
 use crate::call::{Failure, Raised, Ticker};
@@ -96,6 +97,8 @@ mod kind {
     pub(super) const PROGRESS: u8 = 0;
     pub(super) const MEMBER: u8 = 1;
     pub(super) const LOG: u8 = 2;
+    pub(super) const BAD_PAGE: u8 = 3;
+    pub(super) const FILE_CHECKED: u8 = 4;
 }
 
 /// A job's listener: signals, and the events that Python wants.
@@ -143,10 +146,26 @@ impl Listener {
                 let weight = if *level == Level::Warning { 30_u8 } else { 20_u8 };
                 emit.call1((kind::LOG, weight, message, py.None()))?;
             }
+            Event::BadPage { path, page } if self.wants_all => {
+                let (place, message) = ((page.page, page.offset), page.to_string());
+                emit.call1((kind::BAD_PAGE, path.as_os_str(), place, message))?;
+            }
+            Event::FileChecked { path, file } if self.wants_all => {
+                let counts = counts(&file.tally);
+                emit.call1((kind::FILE_CHECKED, path.as_os_str(), counts, py.None()))?;
+            }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Pages: all, good, zero, damaged, missing, unchecked.
+type Counts = (u64, u64, u64, u64, u64, u64);
+
+fn counts(tally: &Tally) -> Counts {
+    let Tally { pages, good, zero, bad, missing, .. } = *tally;
+    (pages, good, zero, bad, missing, tally.unchecked_pages())
 }
 
 /// What every job takes: whom to tell, and what ends it.
@@ -221,7 +240,7 @@ impl Job {
         py: Python<'_>,
         sink: SinkSpec<'_>,
         job: impl FnOnce(&mut Sink, &mut dyn Observer) -> Result<CreateReport> + Send,
-    ) -> PyResult<(u64, u64, u64)> {
+    ) -> PyResult<(u64, u64, u64, Counts)> {
         let mut sink = Sink::open(sink, &self.raised, self.cancel.clone())?;
         py.detach(|| {
             let result = self.raised.settle(job(&mut sink, &mut self.listener));
@@ -230,7 +249,10 @@ impl Job {
             }
             result
         })
-        .map(|report| (report.members, report.payload_bytes, report.stream_bytes))
+        .map(|report| {
+            let pages = counts(&report.pages);
+            (report.members, report.payload_bytes, report.stream_bytes, pages)
+        })
         .map_err(|failure: Failure| failure.into_python(py))
     }
 }
@@ -332,6 +354,7 @@ pub(crate) fn verify(
     allow_missing_end: bool,
     require_backup: bool,
     key: Option<PyBackedBytes>,
+    pages: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -340,7 +363,8 @@ pub(crate) fn verify(
     let mut verify = Verify::new()
         .allow_unproven(allow_unproven)
         .allow_missing_end(allow_missing_end)
-        .require_backup(require_backup);
+        .require_backup(require_backup)
+        .pages(pages);
     if let Some(key) = to_key(py, key.as_deref())? {
         verify = verify.key(key);
     }
@@ -354,12 +378,13 @@ pub(crate) fn verify(
     .map(stream_report)
 }
 
-/// Members, payload bytes, stream bytes, whether proven, kind of backup.
-type Seen = (u64, u64, u64, bool, Option<&'static str>);
+/// Members, payload bytes, stream bytes, whether proven, kind of backup, pages.
+type Seen = (u64, u64, u64, bool, Option<&'static str>, Counts);
 
 fn stream_report(report: StreamReport) -> Seen {
     let StreamReport { members, payload_bytes, stream_bytes, proven, backup, .. } = report;
-    (members, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name))
+    let pages = counts(&report.pages);
+    (members, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name), pages)
 }
 
 #[pyfunction]
@@ -483,6 +508,29 @@ pub(crate) fn convert(
 }
 
 #[pyfunction]
+pub(crate) fn check(
+    py: Python<'_>,
+    paths: Vec<PathBuf>,
+    parallel: usize,
+    emit: Bound<'_, PyAny>,
+    wants_all: bool,
+    cancel: Option<&Bound<'_, CancelToken>>,
+) -> PyResult<(u64, u64, Counts)> {
+    let Job { mut listener, raised, cancel } = Job::new(emit, wants_all, cancel);
+    let mut paths = paths.into_iter();
+    let Some(first) = paths.next() else {
+        return Err(PyValueError::new_err("no path is named"));
+    };
+    let mut check = paths.fold(Check::of(first), Check::and).parallel(parallel);
+    if let Some(token) = cancel {
+        check = check.cancel(token);
+    }
+    py.detach(|| raised.settle(check.run(&mut listener)))
+        .map(|report| (report.files, report.bytes, counts(&report.pages)))
+        .map_err(|failure: Failure| failure.into_python(py))
+}
+
+#[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
 pub(crate) fn create(
     py: Python<'_>,
@@ -499,7 +547,7 @@ pub(crate) fn create(
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64)> {
+) -> PyResult<(u64, u64, u64, Counts)> {
     let job = Job::new(emit, wants_all, cancel);
     let changed = match changed {
         "refuse" => ChangedFiles::Refuse,
@@ -544,10 +592,11 @@ pub(crate) fn backup(
     dialect: &str,
     manifest: bool,
     storing: Storing,
+    log_page_corruption: bool,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64)> {
+) -> PyResult<(u64, u64, u64, Counts)> {
     let job = Job::new(emit, wants_all, cancel);
     let mut backup = Backup::of_datadir(datadir)
         .parallel(parallel)
@@ -555,6 +604,9 @@ pub(crate) fn backup(
         .format(to_format(format)?)
         .dialect(to_dialect(dialect)?)
         .manifest(manifest);
+    if log_page_corruption {
+        backup = backup.damaged_pages(DamagedPages::Report);
+    }
     if let Some(dir) = data_home {
         backup = backup.data_home(dir);
     }

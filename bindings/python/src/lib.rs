@@ -59,7 +59,9 @@ mod _xbkit {
     #[pymodule_export]
     use crate::errors::error_kinds;
     #[pymodule_export]
-    use crate::jobs::{backup, cat, convert, create, extract, info, info_of_dir, list, verify};
+    use crate::jobs::{
+        backup, cat, check, convert, create, extract, info, info_of_dir, list, verify,
+    };
     #[pymodule_export]
     use crate::reader::Reader;
     #[pymodule_export]

@@ -2,8 +2,8 @@
 verified.
 
 Jobs on whole streams: :func:`backup`, :func:`cat`, :func:`convert`, :func:`create`,
-:func:`extract`, :func:`info`, :func:`list`, :func:`verify`. Streams of your own data, and streams
-read without extracting: :func:`open`.
+:func:`extract`, :func:`info`, :func:`list`, :func:`verify`; pages on disk, :func:`check`. Streams
+of your own data, and streams read without extracting: :func:`open`.
 
 Sources and sinks are descriptors, paths, sockets, and any object with ``read``, ``readinto`` or
 ``write``; sources also iterables of buffers. They are used on the thread that calls, with the
@@ -57,14 +57,18 @@ from ._errors import (
     XbkitError,
 )
 from ._events import (
+    BadPage,
     CatReport,
+    CheckReport,
     ConvertReport,
     CreateReport,
     Event,
     ExtractReport,
+    FileChecked,
     Log,
     MemberDone,
     OnEvent,
+    PageCounts,
     Progress,
     VerifyReport,
 )
@@ -90,6 +94,7 @@ from ._jobs import (
     MemberInfo,
     backup,
     cat,
+    check,
     convert,
     create,
     extract,
@@ -114,9 +119,11 @@ __all__ = [
     "BackupInfo",
     "BinlogPosition",
     "BadKeyError",
+    "BadPage",
     "CancelToken",
     "CancelledError",
     "CatReport",
+    "CheckReport",
     "ChecksumError",
     "Chunk",
     "Close",
@@ -136,6 +143,7 @@ __all__ = [
     "ExternalTablespace",
     "ExtractReport",
     "FileChangedError",
+    "FileChecked",
     "Format",
     "FormatError",
     "GaleraPosition",
@@ -157,6 +165,7 @@ __all__ = [
     "OnEvent",
     "Open",
     "PageCorruptError",
+    "PageCounts",
     "PermissionDeniedError",
     "PipeClosedError",
     "Progress",
@@ -186,6 +195,7 @@ __all__ = [
     "backup",
     "build_info",
     "cat",
+    "check",
     "convert",
     "create",
     "extract",

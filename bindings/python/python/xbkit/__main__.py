@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument(
         "--require-backup", action="store_true", help="refuse what is no backup of a whole server"
     )
+    job.add_argument("--pages", action="store_true", help="check the pages of tablespaces, too")
 
     job = jobs.add_parser("info", help="say what backup a stream or a directory holds, as JSON")
     job.add_argument("path", nargs="?", metavar="STREAM|DIR", help="or standard input")
@@ -86,8 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     job = jobs.add_parser("cat", parents=[reads], help="write one member, and verify the stream")
     job.add_argument("member", metavar="MEMBER")
 
+    job = jobs.add_parser("check", parents=[works], help="check the pages of files on disk")
+    job.add_argument("paths", nargs="+", metavar="PATH", help="a data directory or a file")
+
     job = jobs.add_parser("backup", parents=[writes, talks, works], help="back up a stopped server")
     job.add_argument("--datadir", required=True, metavar="DIR", help="the data directory")
+    job.add_argument(
+        "--log-page-corruption", action="store_true", help="report damaged pages and go on"
+    )
     for option in ("data-home", "undo-dir", "log-dir", "aria-log-dir"):
         job.add_argument(f"--{option}", metavar="DIR", help="if not in the data directory")
     return parser
@@ -97,6 +104,12 @@ def _run(args: argparse.Namespace) -> None:
     def tell(event: xbkit.Event) -> None:
         if isinstance(event, xbkit.MemberDone) and getattr(args, "verbose", False):
             print(_shown(event.name), file=sys.stderr)
+        elif isinstance(event, xbkit.BadPage):
+            print(f"{_shown(event.name)}: {event.message}", file=sys.stderr)
+
+    def found(event: xbkit.Event) -> None:
+        if isinstance(event, xbkit.BadPage):
+            print(f"{_shown(event.name)}: {event.message}")
 
     def name(event: xbkit.Event) -> None:
         if isinstance(event, xbkit.MemberDone):
@@ -119,16 +132,19 @@ def _run(args: argparse.Namespace) -> None:
         case "create":
             xbkit.create(sink, args.paths, base=args.directory, on_event=tell, **shape)
         case "backup":
-            xbkit.backup(
+            report = xbkit.backup(
                 sink,
                 datadir=args.datadir,
                 data_home=args.data_home,
                 undo_dir=args.undo_dir,
                 log_dir=args.log_dir,
                 aria_log_dir=args.aria_log_dir,
+                log_page_corruption=args.log_page_corruption,
                 on_event=tell,
                 **shape,
             )
+            if report.pages.damaged:
+                raise SystemExit(1)
         case "extract":
             xbkit.extract(
                 source,
@@ -150,15 +166,19 @@ def _run(args: argparse.Namespace) -> None:
                 allow_unproven=args.allow_unproven,
                 allow_missing_end=args.allow_missing_end,
                 require_backup=args.require_backup,
+                pages=args.pages,
                 on_event=tell,
             )
         case "info":
-            found = xbkit.info(args.path or sys.stdin.buffer)
-            print(json.dumps(dataclasses.asdict(found)), flush=True)
+            backup = xbkit.info(args.path or sys.stdin.buffer)
+            print(json.dumps(dataclasses.asdict(backup)), flush=True)
         case "cat":
             if sys.stdout.isatty():
                 raise xbkit.InvalidArgumentError("standard output is a terminal; redirect it")
             xbkit.cat(source, args.member, sys.stdout.buffer)
+        case "check":
+            xbkit.check(*args.paths, parallel=args.parallel, on_event=found)
+            sys.stdout.flush()
 
 
 def _shown(name: str) -> str:

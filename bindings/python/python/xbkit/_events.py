@@ -41,7 +41,50 @@ class Log:
     """The sentence."""
 
 
-Event = Progress | MemberDone | Log
+@dataclass(frozen=True, slots=True)
+class BadPage:
+    """A page of a tablespace is not what the server wrote."""
+
+    name: str
+    """The file or member."""
+    page: int
+    """Its place in the file, in pages from 0."""
+    offset: int
+    """Where in the file it begins, in bytes."""
+    message: str
+    """Place, fault, and both checksums."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """How many pages of tablespaces are what."""
+
+    pages: int = 0
+    """All pages."""
+    good: int = 0
+    """Pages that are right."""
+    zero: int = 0
+    """Pages of zeros: allocated, never written."""
+    damaged: int = 0
+    """Pages that are not what the server wrote."""
+    missing: int = 0
+    """Pages that are not there, of those that a file's first page says there are."""
+    unchecked: int = 0
+    """Pages that nothing can tell whether they are right: encrypted by MySQL, without checksum,
+    compressed by older MariaDB, in the doublewrite buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChecked:
+    """All pages of a tablespace were looked at."""
+
+    name: str
+    """The file or member."""
+    pages: PageCounts
+    """How many of them are what."""
+
+
+Event = Progress | MemberDone | Log | BadPage | FileChecked
 """What ``on_event`` is called with."""
 
 OnEvent = Callable[[Event], object]
@@ -59,6 +102,8 @@ class CreateReport:
     """Bytes of all members, holes included."""
     stream_bytes: int
     """Bytes of the stream."""
+    pages: PageCounts = PageCounts()
+    """Pages of tablespaces that a backup checked on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +140,8 @@ class VerifyReport:
     backup: str | None = None
     """What kind of backup it holds, as far as its members tell: ``"full"``, ``"incremental"``,
     ``"cold"``, ``"prepared"`` or ``"log-applied"``."""
+    pages: PageCounts = PageCounts()
+    """Pages of tablespaces, if they were to be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +170,18 @@ class ConvertReport:
     """Whether the old stream was proven to be complete and unchanged, by a manifest in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a check of pages saw."""
+
+    files: int
+    """Tablespaces that were checked."""
+    bytes: int
+    """Their bytes."""
+    pages: PageCounts
+    """Their pages."""
+
+
 def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object], None]:
     """What native jobs call: events by number, and three values."""
 
@@ -134,6 +193,12 @@ def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object],
         elif kind == 1:
             assert isinstance(a, str) and isinstance(b, int)
             event = MemberDone(a, b)
+        elif kind == 3:
+            assert isinstance(a, str) and isinstance(b, tuple) and isinstance(c, str)
+            event = BadPage(a, *b, c)
+        elif kind == 4:
+            assert isinstance(a, str) and isinstance(b, tuple)
+            event = FileChecked(a, PageCounts(*b))
         else:
             assert isinstance(a, int) and isinstance(b, str)
             logger.log(a, "%s", b)

@@ -14,11 +14,13 @@ from ._endpoints import Sink, Source, opened_sink, opened_source
 from ._events import (
     CatReport,
     ConvertReport,
+    CheckReport,
     CreateReport,
     Event,
     ExtractReport,
     MemberDone,
     OnEvent,
+    PageCounts,
     VerifyReport,
     emitter,
 )
@@ -234,7 +236,8 @@ def create(
             on_event is not None,
             cancel,
         )
-    return CreateReport(*report)
+    *numbers, pages = report
+    return CreateReport(*numbers, pages=PageCounts(*pages))
 
 
 def backup(
@@ -251,6 +254,7 @@ def backup(
     format: Format = "xbstream",
     dialect: Dialect = "mariadb",
     manifest: bool = True,
+    log_page_corruption: bool = False,
     overwrite: bool = False,
     compress: Compress | None = None,
     compress_level: int | None = None,
@@ -281,6 +285,8 @@ def backup(
         format: the stream's format; in ``"tar"`` threads only read ahead.
         dialect: whether holes travel as sparse chunks; not in ``"tar"``.
         manifest: whether the stream ends in a manifest, by which it can be proven whole.
+        log_page_corruption: report damaged pages by :class:`BadPage` and carry them, instead of
+            failing at the first; the report counts them, and the copy is as damaged.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
         compress: how members are compressed, if they are.
         compress_level: of zstd, 1 to 19 (1 if not given), or gzip, 1 to 9 (6).
@@ -298,6 +304,7 @@ def backup(
         LockedError: a server uses the directory.
         NotFoundError: it is no data directory.
         FileChangedError: something in it changed meanwhile.
+        PageCorruptError: a page of a tablespace is not what the server wrote.
     """
     files = None if system_files is None else [os.fspath(file) for file in system_files]
     with opened_sink(sink, overwrite=overwrite) as spec:
@@ -324,11 +331,13 @@ def backup(
                 encrypt_chunk_size,
                 key,
             ),
+            log_page_corruption,
             emitter(on_event),
             on_event is not None,
             cancel,
         )
-    return CreateReport(*report)
+    *numbers, pages = report
+    return CreateReport(*numbers, pages=PageCounts(*pages))
 
 
 def list(
@@ -371,6 +380,7 @@ def verify(
     allow_missing_end: bool = False,
     require_backup: bool = False,
     key: bytes | None = None,
+    pages: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> VerifyReport:
@@ -387,6 +397,8 @@ def verify(
         require_backup: refuse a stream that lacks what a backup of a whole server has, such as the
             system tablespace or the redo log; :class:`IncompleteError` names it.
         key: of a stream that is encrypted as a whole.
+        pages: check the pages of tablespaces, too; each damaged one is a :class:`BadPage`, and at
+            the end :class:`PageCorruptError` is raised.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
@@ -397,11 +409,47 @@ def verify(
             allow_missing_end,
             require_backup,
             key,
+            pages,
             emitter(on_event),
             on_event is not None,
             cancel,
         )
-    return VerifyReport(*report)
+    members, payload, stream, proven, backup, seen = report
+    return VerifyReport(members, payload, stream, proven, backup, PageCounts(*seen))
+
+
+def check(
+    *paths: StrPath,
+    parallel: int = 1,
+    on_event: OnEvent | None = None,
+    cancel: _xbkit.CancelToken | None = None,
+) -> CheckReport:
+    """Checks every page of the tablespaces in directories, or of single files: of a *stopped*
+    server, or of an extracted backup.
+
+    Each damaged page is a :class:`BadPage`, each file a :class:`FileChecked`. A file that cannot be
+    read is a :class:`Log`, and the job fails at its end, so that one pass shows all there is.
+
+    Args:
+        paths: data directories or files.
+        parallel: threads that read, 1 to 256.
+        on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
+        cancel: ends the job when set, from any thread.
+
+    Raises:
+        PageCorruptError: a page is damaged, or missing at the end of a file.
+        LockedError: a server uses a file.
+        FileChangedError: a file changed meanwhile.
+        NotFoundError: there is no such path, or no tablespace below it.
+    """
+    files, size, pages = _xbkit.check(
+        [os.fspath(path) for path in paths],
+        parallel,
+        emitter(on_event),
+        on_event is not None,
+        cancel,
+    )
+    return CheckReport(files, size, PageCounts(*pages))
 
 
 def info(

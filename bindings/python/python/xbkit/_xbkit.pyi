@@ -14,6 +14,7 @@ _Path = str | os.PathLike[str]
 _Storing = tuple[
     str | None, int | None, int, int, str | None, int, int, bytes | None
 ]
+_Counts = tuple[int, int, int, int, int, int]
 
 __all__ = [
     "VERSION",
@@ -24,6 +25,7 @@ __all__ = [
     "Writer",
     "backup",
     "cat",
+    "check",
     "convert",
     "create",
     "error_kinds",
@@ -158,8 +160,8 @@ def create(
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int]:
-    """Members, payload bytes, stream bytes."""
+) -> tuple[int, int, int, _Counts]:
+    """Members, payload bytes, stream bytes; pages: all, good, zero, damaged, missing, unchecked."""
 
 def backup(
     sink: _SinkSpec,
@@ -175,11 +177,12 @@ def backup(
     dialect: str,
     manifest: bool,
     storing: _Storing,
+    log_page_corruption: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int]:
-    """Members, payload bytes, stream bytes."""
+) -> tuple[int, int, int, _Counts]:
+    """Members, payload bytes, stream bytes; pages: all, good, zero, damaged, missing, unchecked."""
 
 def list(
     source: _SourceSpec,
@@ -187,8 +190,8 @@ def list(
     key: bytes | None,
     emit: _Emit,
     cancel: CancelToken | None,
-) -> tuple[int, int, int, bool, str | None]:
-    """Members, payload bytes, stream bytes, whether proven, kind of backup."""
+) -> tuple[int, int, int, bool, str | None, _Counts]:
+    """Members, payload bytes, stream bytes, whether proven, kind of backup, pages."""
 
 def verify(
     source: _SourceSpec,
@@ -196,11 +199,12 @@ def verify(
     allow_missing_end: bool,
     require_backup: bool,
     key: bytes | None,
+    pages: bool,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
-) -> tuple[int, int, int, bool, str | None]:
-    """Members, payload bytes, stream bytes, whether proven, kind of backup."""
+) -> tuple[int, int, int, bool, str | None, _Counts]:
+    """Members, payload bytes, stream bytes, whether proven, kind of backup, pages."""
 
 def info(source: _SourceSpec, emit: _Emit, wants_all: bool, cancel: CancelToken | None) -> str:
     """What backup a stream holds, as JSON."""
@@ -235,6 +239,15 @@ def convert(
     cancel: CancelToken | None,
 ) -> tuple[int, int, int, bool]:
     """Members, payload bytes, stream bytes, whether proven."""
+
+def check(
+    paths: builtins.list[str],
+    parallel: int,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[int, int, _Counts]:
+    """Files, bytes, pages."""
 
 def error_kinds() -> builtins.list[tuple[str, int]]:
     """Name and code of every kind of error."""
