@@ -52,10 +52,12 @@ pub(super) fn conduct(job: &ServerBackup, feed: &TaskFeed) -> Result<ServerRepor
     let spool = Spool::new(&job.tmpdir, SPOOL_MEMORY, job.max_spool);
     std::thread::scope(|scope| {
         let _stop = StopTail(&follow);
-        let from_lsn = redo.checkpoint.lsn;
+        let (from_lsn, encrypted_log) = (redo.checkpoint.lsn, redo.header.encrypted);
         feed.log(Level::Info, format!("following the redo log from LSN {from_lsn}"));
         let tailer = spawn_worker(scope, "xbkit-redo", || tail(redo, tailing, spool, &follow))?;
-        let mut conductor = Conductor { job, feed, follow: &follow, query, variables, places };
+        let follow = &follow;
+        let mut conductor =
+            Conductor { job, feed, follow, query, variables, places, encrypted_log };
         let read = conductor.read_all(stages)?;
         let redo = tailer
             .join()
@@ -118,6 +120,7 @@ struct Conductor<'c> {
     query: Session,
     variables: Variables,
     places: Places,
+    encrypted_log: bool,
 }
 
 /// What was read by the time the locks were released.
@@ -160,6 +163,7 @@ impl Conductor<'_> {
         let direct = self.variables.text("innodb_flush_method").starts_with("O_DIRECT");
         let tables = Arc::new(Tables::new(Throttle::new(self.job.throttle), direct));
         let spaces = self.places.spaces()?;
+        self.check_elsewhere(&spaces)?;
         feed.log(Level::Info, format!("copying {} files of InnoDB", spaces.len()));
         for file in spaces {
             let member = file.member.clone();
@@ -223,6 +227,18 @@ impl Conductor<'_> {
         empty.into_iter().try_for_each(|member| locked.bytes(member, b""))
     }
 
+    /// An encrypted log names a table elsewhere by its path, where a server that recovers the copy
+    /// would look for it: it would miss the file, or change the original.
+    fn check_elsewhere(&self, spaces: &[SpaceFile]) -> Result<()> {
+        let found = spaces.iter().find(|file| file.elsewhere);
+        let Some(file) = found.filter(|_| self.encrypted_log) else { return Ok(()) };
+        let message = "a table with a DATA DIRECTORY, and an encrypted redo log, which names its \
+                       path: this is not supported together";
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .at_path(&file.path)
+            .hint("move the table into the data directory, or use innodb_encrypt_log=OFF"))
+    }
+
     /// What DDL did to tablespaces since they were listed.
     fn read_fixups(
         &self,
@@ -232,6 +248,7 @@ impl Conductor<'_> {
     ) -> Result<()> {
         let copied = tables.copied();
         let files = self.places.tables()?;
+        self.check_elsewhere(&files)?;
         let mut now = HashMap::new();
         for file in &files {
             match open(file)?.1 {

@@ -41,6 +41,8 @@ pub(super) struct SpaceFile {
     pub(super) member: MemberPath,
     pub(super) path: PathBuf,
     pub(super) kind: SpaceKind,
+    /// A link file says where it is.
+    pub(super) elsewhere: bool,
 }
 
 /// A file of something else.
@@ -109,13 +111,14 @@ impl Places {
             let base = path.file_name().unwrap_or(path.as_os_str());
             let kind = if number == 0 { SpaceKind::System } else { SpaceKind::SystemMore };
             let member = MemberPath::new(base.as_bytes())?;
-            files.push(SpaceFile { member, path: path.clone(), kind });
+            files.push(SpaceFile { member, path: path.clone(), kind, elsewhere: false });
         }
         for entry in list(&self.undo)? {
             if is_undo(entry.name.as_bytes()) && matches!(entry.kind, WalkKind::File { .. }) {
                 let member = MemberPath::new(entry.name.as_bytes())?;
                 let path = self.undo.join(&entry.name);
-                files.push(SpaceFile { member, path, kind: SpaceKind::Undo });
+                let kind = SpaceKind::Undo;
+                files.push(SpaceFile { member, path, kind, elsewhere: false });
             }
         }
         files.extend(self.tables()?);
@@ -142,7 +145,8 @@ impl Places {
                 }
                 let member = [database.name.as_bytes(), b"/", stem, b".ibd"].concat();
                 let member = MemberPath::new(&member)?;
-                files.push(SpaceFile { member, path, kind: SpaceKind::Table });
+                let (kind, elsewhere) = (SpaceKind::Table, name.ends_with(b".isl"));
+                files.push(SpaceFile { member, path, kind, elsewhere });
             }
         }
         files.sort_by(|a, b| a.member.as_bytes().cmp(b.member.as_bytes()));

@@ -7,7 +7,8 @@
 //! miss the file, or worse, change the one that another server uses.
 //!
 //! Names keep their length, or all LSNs behind them would be wrong: `/elsewhere/db/t.ibd` becomes
-//! `.//////////db/t.ibd`. They stay in clear in encrypted logs.
+//! `.//////////db/t.ibd`. In encrypted logs they
+//! are encrypted, so a backup with such a table and such a log is refused.
 
 use super::mtr::variable;
 
