@@ -4,6 +4,7 @@
 //! no server and no option file but its own.
 
 #![expect(
+    clippy::case_sensitive_file_extension_comparisons,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,

@@ -1,6 +1,10 @@
 //! Compressed and encrypted members: what goes in comes out, in one pass, whoever wrote the stream.
 
-#![expect(clippy::expect_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    reason = "a panic is how a test fails"
+)]
 #![expect(clippy::disallowed_methods, reason = "the tests make and read files")]
 
 mod common;
@@ -81,7 +85,7 @@ fn write(dir: &Path, tree: &Tree) {
 }
 
 fn create(dir: &Path, tree: &Tree) -> Create {
-    tree.keys().fold(Create::new().base(dir), |job, name| job.file(name))
+    tree.keys().fold(Create::new().base(dir), Create::file)
 }
 
 fn stream(job: &Create) -> Vec<u8> {

@@ -1,7 +1,13 @@
 //! Compression and encryption on the command line, under every name, beside the peers.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::expect_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::similar_names,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    reason = "a panic is how a test fails"
+)]
 #![expect(clippy::disallowed_methods, reason = "the tests make and read files")]
 
 mod common;

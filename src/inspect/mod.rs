@@ -112,6 +112,7 @@ impl List {
 /// by the stream's [manifest](crate::manifest). Unless [`Verify::allow_unproven`] is set, a stream
 /// without one fails with [`ErrorKind::Unproven`].
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Verify {
     missing_end: bool,
     allow_unproven: bool,

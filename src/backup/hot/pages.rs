@@ -193,9 +193,9 @@ impl<'r> PageReading<'r> {
         for (index, page) in (first..).zip(bytes.chunks_exact_mut(size)) {
             match layout.check(index, page) {
                 Verdict::Good => layout.learn(index, page),
-                Verdict::Zero => {}
-                // Nothing needs the copies in it, and the server always writes some.
-                Verdict::Unchecked(Reason::Doublewrite) => {}
+                // Nothing needs the copies in the doublewrite buffer, and the server always writes
+                // some.
+                Verdict::Zero | Verdict::Unchecked(Reason::Doublewrite) => {}
                 Verdict::Unchecked(_) => {
                     self.tables.counts.unchecked.fetch_add(1, Ordering::Relaxed);
                     self.read_alike(page, index * size as u64)?;
