@@ -120,7 +120,7 @@ install-header:
 	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
-bench: bench-peers bench-manifest bench-bindings ## speed and memory beside the peers, as Markdown tables
+bench: bench-peers bench-manifest bench-bindings bench-pages ## speed and memory beside the peers, as Markdown tables
 
 .PHONY: bench-peers
 bench-peers: bench-deps build
@@ -140,6 +140,10 @@ bench-bindings: bench-deps build
 	$(TARGET)/bench-venv/bin/pip install --quiet --disable-pip-version-check ./bindings/python
 	PYTHONDONTWRITEBYTECODE=1 tests/bench/bindings.py --tool $(XBKIT) \
 	    --callbacks $(TARGET)/release/callbacks --python $(TARGET)/bench-venv/bin/python $(BENCH_FLAGS)
+
+.PHONY: bench-pages
+bench-pages: build-deps
+	$(CARGO) bench $(CARGO_FLAGS) --bench pages
 
 .PHONY: bench-deps
 bench-deps:
