@@ -1,7 +1,7 @@
 //! Codecs: stored bytes to plain bytes and back, and telling formats by their first bytes.
 //!
-//! All have one shape. A [`Decoder`] is pushed slices of any length and gives plain bytes in
-//! bounded pieces; an [`Encoder`] turns pieces of a member into stored bytes, each piece on its
+//! All have one shape. A `Decoder` is pushed slices of any length and gives plain bytes in
+//! bounded pieces; an `Encoder` turns pieces of a member into stored bytes, each piece on its
 //! own, so that pieces may be encoded on different threads and put together in order.
 
 pub(crate) mod gzip;
