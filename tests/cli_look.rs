@@ -148,7 +148,7 @@ fn verify_reports_where_it_is_asked_to() {
     let expected = json!({
         "verified": true, "proven": true, "backup": "incremental", "members": 2,
         "payload_bytes": 7 + CHECKPOINTS.len(), "stream_bytes": size,
-        "checked": ["structure", "checksums", "manifest"], "error": null,
+        "checked": ["structure", "checksums", "manifest"], "error": null, "pages": null,
     });
     assert_eq!(value, expected);
 }

@@ -22,8 +22,8 @@ use common::tree;
 use serde_json::Value;
 use xbkit::manifest::MANIFEST_NAME;
 use xbkit::{
-    Create, Dialect, Error, ErrorKind, Extract, Format, List, Result, Silent, StreamReader,
-    StreamReport, StreamWriter, Verify,
+    Create, DamagedPages, Dialect, Error, ErrorKind, Extract, Format, List, Result, Silent,
+    StreamReader, StreamReport, StreamWriter, Verify,
 };
 
 fn verify(stream: &[u8]) -> Result<StreamReport> {
@@ -368,6 +368,29 @@ fn the_manifest_is_json_that_describes_the_stream() {
     assert_eq!(lines.len(), 7);
     let before = text.len() - lines[6].len() - 1;
     assert_eq!(json["blake3"], blake3::hash(&text.as_bytes()[..before]).to_hex().to_string());
+}
+
+/// Pages that were checked on their way are counted, and the stream's length was told before.
+#[test]
+fn the_manifest_counts_the_pages_that_were_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("t.ibd"), vec![0; 3 << 14]).unwrap();
+    let mut stream = Vec::new();
+    let job = Create::new().base(dir.path()).file("t.ibd").check_pages(DamagedPages::Refuse);
+    let report = job.run(&mut stream, &mut Silent).unwrap();
+    assert_eq!(report.pages.zero, report.pages.pages);
+    proven("checked pages", &stream);
+    let out = tempfile::tempdir().unwrap();
+    Extract::into_dir(out.path()).run(&mut &stream[..], &mut Silent).unwrap();
+    let text = fs::read_to_string(out.path().join(MANIFEST_NAME)).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert!(report.pages.pages > 0);
+    assert_eq!(
+        json["pages"],
+        serde_json::json!({
+            "all": report.pages.pages, "unchecked": 0, "damaged": 0,
+        })
+    );
 }
 
 /// A manifest that is newer, longer or other than ours is refused, and by the right name.

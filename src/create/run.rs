@@ -22,7 +22,7 @@ use crate::format::tar;
 use crate::format::xbstream::Members;
 use crate::io::pulse::{Beat, Pulse, TICK};
 use crate::io::sink::Sink;
-use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter, is_in_manifests_place};
+use crate::manifest::{Ended, MANIFEST_NAME, ManifestWriter, Pages, is_in_manifests_place};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::file::Fingerprint;
 use crate::sys::thread::spawn_worker;
@@ -278,7 +278,10 @@ fn total(tasks: &[Task], options: &StreamOptions) -> Option<u64> {
     }
     let is_tar = options.format == Format::Tar;
     let ends = if is_tar { tar::END.len() as u64 } else { 0 };
-    let Some(manifest) = manifest else { return Some(frames + payload + ends) };
+    let Some(mut manifest) = manifest else { return Some(frames + payload + ends) };
+    if options.pages.is_some() {
+        manifest.pages(Pages::default());
+    }
     text += manifest.finish_with(&FramingDigest { bytes: frames, hash }).len();
     let path = MemberPath::new(MANIFEST_NAME.as_bytes()).ok()?;
     // What announces a manifest in a tar archive takes two blocks.
@@ -371,9 +374,13 @@ impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
     }
 
     fn end_members(&mut self, options: &StreamOptions) -> Result<()> {
-        let Some(manifest) = self.manifest.take() else {
+        let Some(mut manifest) = self.manifest.take() else {
             return if self.format == Format::Tar { self.write(&tar::END) } else { Ok(()) };
         };
+        if options.pages.is_some() {
+            let (all, damaged) = (self.report.pages.pages, self.report.pages.bad);
+            manifest.pages(Pages { all, unchecked: self.report.pages.unchecked_pages(), damaged });
+        }
         let text = manifest.finish();
         match self.format {
             Format::Xbstream => text.write_chunks(options.chunk_size, |chunk| self.write(chunk)),

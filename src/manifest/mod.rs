@@ -22,6 +22,8 @@
 //!   or encrypted, and is its size without that. `blake3` is over the member's bytes as the stream
 //!   carries them, without holes, in order: it can be checked without any key.
 //! * `framing`: over everything in the stream but payloads, see [`crate::format`]; holes are there.
+//! * `pages`, behind `framing`, where pages of tablespaces were checked on their way: how many there
+//!   were, how many could not be checked, and how many are damaged.
 //! * `blake3` in the last line: over all lines before it.
 //!
 //! A digest protects against accident. Whoever can write the stream can write another manifest:
@@ -31,7 +33,7 @@ pub(crate) mod proof;
 mod read;
 mod write;
 
-pub(crate) use write::{Ended, ManifestWriter};
+pub(crate) use write::{Ended, ManifestWriter, Pages};
 
 pub use crate::format::framing::MANIFEST_NAME;
 pub(crate) use crate::format::framing::is_in_manifests_place;

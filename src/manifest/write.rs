@@ -19,6 +19,15 @@ pub(crate) struct ManifestWriter {
     framing: Framing,
     members: u64,
     payload_bytes: u64,
+    pages: Option<Pages>,
+}
+
+/// How many pages of tablespaces were looked at, if they were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pages {
+    pub(crate) all: u64,
+    pub(crate) unchecked: u64,
+    pub(crate) damaged: u64,
 }
 
 /// A member that ended.
@@ -40,7 +49,13 @@ impl ManifestWriter {
             "{{\"xbkit_manifest\":{VERSION},\"tool\":\"xbkit {}\",\"members\":[",
             env!("CARGO_PKG_VERSION")
         );
-        Self { text, framing: Framing::default(), members: 0, payload_bytes: 0 }
+        let framing = Framing::default();
+        Self { text, framing, members: 0, payload_bytes: 0, pages: None }
+    }
+
+    /// Takes note of what was found of all pages.
+    pub(crate) fn pages(&mut self, pages: Pages) {
+        self.pages = Some(pages);
     }
 
     /// Whether nothing of the stream was noted yet.
@@ -95,7 +110,7 @@ impl ManifestWriter {
 
     /// The whole text with this framing instead of the one seen.
     pub(crate) fn finish_with(mut self, framing: &FramingDigest) -> ManifestText {
-        let _ = writeln!(
+        let _ = write!(
             self.text,
             "\n],\"count\":{},\"payload_bytes\":{},\"framing\":{{\"bytes\":{},\"blake3\":\"{}\"}},",
             self.members,
@@ -103,6 +118,14 @@ impl ManifestWriter {
             framing.bytes,
             framing.hash.to_hex(),
         );
+        if let Some(Pages { all, unchecked, damaged }) = self.pages {
+            // Of one width, as the length is told before the pages are counted.
+            let _ = write!(
+                self.text,
+                "\"pages\":{{\"all\":{all:20},\"unchecked\":{unchecked:20},\"damaged\":{damaged:20}}},"
+            );
+        }
+        self.text.push('\n');
         let digest = blake3::hash(self.text.as_bytes());
         let _ = writeln!(self.text, "{DIGEST_KEY}{}\"}}", digest.to_hex());
         ManifestText(self.text)
