@@ -195,7 +195,8 @@ def emitter(on_event: OnEvent | None) -> Callable[[int, object, object, object],
             event = MemberDone(a, b)
         elif kind == 3:
             assert isinstance(a, str) and isinstance(b, tuple) and isinstance(c, str)
-            event = BadPage(a, *b, c)
+            page, offset = b
+            event = BadPage(a, page, offset, c)
         elif kind == 4:
             assert isinstance(a, str) and isinstance(b, tuple)
             event = FileChecked(a, PageCounts(*b))

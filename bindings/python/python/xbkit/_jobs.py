@@ -236,8 +236,8 @@ def create(
             on_event is not None,
             cancel,
         )
-    *numbers, pages = report
-    return CreateReport(*numbers, pages=PageCounts(*pages))
+    members, payload, stream, pages = report
+    return CreateReport(members, payload, stream, PageCounts(*pages))
 
 
 def backup(
@@ -336,8 +336,8 @@ def backup(
             on_event is not None,
             cancel,
         )
-    *numbers, pages = report
-    return CreateReport(*numbers, pages=PageCounts(*pages))
+    members, payload, stream, pages = report
+    return CreateReport(members, payload, stream, PageCounts(*pages))
 
 
 def list(
