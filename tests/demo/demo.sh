@@ -15,7 +15,7 @@ XBKIT=$(realpath "$XBKIT")
 have_servers || exit 77
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbdemo.XXXXXX")
-trap 'round_cleanup; rm -rf "$scratch"' EXIT
+trap 'status=$?; set +e; round_cleanup; rm -rf "$scratch"; exit $status' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -13,7 +13,7 @@ XBKIT=$(realpath "$XBKIT")
 
 name=$1
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbhot.XXXXXX")
-trap 'round_cleanup; rm -rf "$scratch"' EXIT
+trap 'status=$?; set +e; round_cleanup; rm -rf "$scratch"; exit $status' EXIT
 trap 'exit 130' INT TERM HUP
 source=$scratch/s copy=$scratch/c stream=$scratch/stream
 mkdir -p "$copy" "$scratch/bin"

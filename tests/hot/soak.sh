@@ -14,7 +14,7 @@ XBKIT=$(realpath "$XBKIT")
 rounds=${1:?how many rounds} by=${2:-xbkit}
 have_servers || exit 77
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbsoak.XXXXXX")
-trap 'round_cleanup; rm -rf "$scratch"' EXIT
+trap 'status=$?; set +e; round_cleanup; rm -rf "$scratch"; exit $status' EXIT
 trap 'exit 130' INT TERM HUP
 
 declare -A count=([right]=0 [wrong]=0 [refused]=0 [failed]=0)

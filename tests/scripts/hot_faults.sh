@@ -10,7 +10,7 @@ XBKIT=$(realpath "$XBKIT")
 have_servers || exit 77
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbhot.XXXXXX")
-trap 'round_cleanup; rm -rf "$scratch"' EXIT
+trap 'status=$?; set +e; round_cleanup; rm -rf "$scratch"; exit $status' EXIT
 trap 'exit 130' INT TERM HUP
 source=$scratch/s stream=$scratch/stream log=$scratch/log
 failed=0
