@@ -138,7 +138,8 @@ fn tiny_chunks_cost_no_more_than_large_ones() {
     child.env("XBK_TARGET", sandbox.target());
     let grown: u64 = told(&finish(&mut child), "grown").parse().unwrap();
     println!("grown by {} KiB", grown >> 10);
-    assert!(grown < documented(4, 1) + 4 * MIB, "{grown} bytes");
+    // Threads, and the program's own pages. Without the bound each buffer became 10 MiB of work.
+    assert!(grown < documented(4, 1) + 8 * MIB, "{grown} bytes");
 }
 
 fn tiny_chunks(target: &Path) {
