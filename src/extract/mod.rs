@@ -3,7 +3,8 @@
 //! What an extraction promises:
 //!
 //! * It succeeds only if the stream is complete and every checksum is right, every member ended,
-//!   all is as the stream's [manifest](crate::manifest) says, if it announces one, every file was written in full, and (unless [`Extract::sync`] is off) everything is durable.
+//!   all is as the stream's [manifest](crate::manifest) says, if it announces one, every file was
+//!   written in full, and (unless [`Extract::sync`] is off) everything is durable.
 //! * A run that fails leaves nothing that could be taken for a whole backup. By default members
 //!   grow in `.xbkit-partial` beneath the target and move up at the end; in place, what was made
 //!   is removed again, and a mark `.xbkit-incomplete` stays if the process is killed.

@@ -32,7 +32,7 @@ plain="s/ROW_FORMAT=COMPRESSED//; s/PAGE_COMPRESSED=1//; s/DATA DIRECTORY=.*;/;/
 row "pages of 64 KiB, buffered" RESTORE=prepare SCHEMA_EDIT="$plain" BACKUP="--parallel=2" \
     OPTIONS="--innodb-page-size=64k --innodb-flush-method=fsync --innodb-log-file-buffering=ON"
 home="s/DATA DIRECTORY=.*;/;/" # an encrypted log has no table elsewhere
-# Fails in about one run of eight, in prepare, which is not understood yet; so it is no condition for
+# Failed in one of about eight runs, in prepare, which is not understood yet; so it is no condition for
 # a change until it is. XBK_UNSETTLED=1 runs it.
 if [ "${XBK_UNSETTLED:-0}" = 1 ]; then
     row "encrypted" RESTORE=prepare SCHEMA_EDIT="$home" OPTIONS="$encrypt --aria-encrypt-tables=ON"
