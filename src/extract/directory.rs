@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::ExtractReport;
+use super::builder::decoding_builder;
 use super::holes::Holes;
 use super::layers::{Decoding, Layers};
 use crate::cancel::CancelToken;
 use crate::codec::stack::Unpacker;
-use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Level, Observer};
 use crate::format::member::MemberPath;
@@ -74,11 +74,7 @@ impl DecodeFiles {
         self
     }
 
-    /// The key of encrypted files.
-    pub fn key(mut self, key: Key) -> Self {
-        self.decoding.key = Some(key);
-        self
-    }
+    decoding_builder!();
 
     /// Whether stored files are removed, each when the plain one is whole and on disk.
     pub fn remove_original(mut self, remove: bool) -> Self {
@@ -89,19 +85,6 @@ impl DecodeFiles {
     /// Decodes so many files at once, 1 to 256.
     pub fn parallel(mut self, threads: usize) -> Self {
         self.parallel = threads;
-        self
-    }
-
-    /// Most bytes that a file may become: 256 TiB unless set.
-    pub fn max_decoded_size(mut self, bytes: u64) -> Self {
-        self.decoding.growth.size = bytes;
-        self
-    }
-
-    /// Most plain bytes for a stored byte, 2000 unless set; see
-    /// [`Extract::max_ratio`](crate::Extract::max_ratio).
-    pub fn max_ratio(mut self, ratio: u64) -> Self {
-        self.decoding.growth.ratio = ratio;
         self
     }
 

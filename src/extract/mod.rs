@@ -18,6 +18,7 @@
 //!   and about 40 bytes for one that ended. The windows of outer layers come on top, for zstd up to
 //!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
 
+mod builder;
 pub(crate) mod directory;
 mod hands;
 mod holes;
@@ -33,13 +34,13 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::CancelToken;
-use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
 use crate::limits;
 use crate::metadata::BackupKind;
+use builder::decoding_builder;
 use layers::Decoding;
 use pattern::Pattern;
 
@@ -150,29 +151,12 @@ impl Extract {
         self
     }
 
-    /// The key of encrypted members.
-    pub fn key(mut self, key: Key) -> Self {
-        self.decoding.key = Some(key);
-        self
-    }
+    decoding_builder!();
 
     /// Decodes on at least so many threads, 1 to 256: where that is more than
     /// [`Extract::parallel`], so many write. Each member belongs to one.
     pub fn decode_threads(mut self, threads: usize) -> Self {
         self.decode_threads = threads;
-        self
-    }
-
-    /// Most bytes that a compressed or encrypted member may become: 256 TiB unless set.
-    pub fn max_decoded_size(mut self, bytes: u64) -> Self {
-        self.decoding.growth.size = bytes;
-        self
-    }
-
-    /// Most plain bytes for a stored byte of a member, 2000 unless set. It matters from 64 MiB of
-    /// plain bytes on, zeros aside, since a preallocated file is one long run of them.
-    pub fn max_ratio(mut self, ratio: u64) -> Self {
-        self.decoding.growth.ratio = ratio;
         self
     }
 
