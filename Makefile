@@ -44,10 +44,11 @@ build: build-deps ## the release build, target/release/xbkit
 	$(CARGO) build $(CARGO_FLAGS) --release --bin xbkit
 
 .PHONY: test-deps
-test-deps: ## install what the tests need (Debian packages, Python's in .venv)
+test-deps: ## install what the tests need (Debian packages; Python's in .venv, MariaDB 11.8 in .servers)
 	@tests/lib/deps.sh build test
 	@tests/lib/python.sh
 	@tests/lib/plugins.sh
+	@tests/lib/mariadb118.sh
 
 .PHONY: test
 test: test-deps ## all tests, doctests and test scripts, with a summary
@@ -176,4 +177,4 @@ abi: test-deps ## take the C interface as it is for the released one; commit wha
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf tests/fuzz/target .venv .plugins bindings/python/python/xbkit/*.so
+	rm -rf tests/fuzz/target .venv .plugins .servers bindings/python/python/xbkit/*.so

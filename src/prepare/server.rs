@@ -2,25 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::pulse::{Beat, Pulse};
-use crate::sys::child::{Program, is_root, output_of};
+use crate::sys::child::{Program, is_root, output_of, search_path};
 use crate::sys::{dir, file};
 
-/// Where servers are, if `PATH` does not lead to one.
-const USUAL: [&str; 8] = [
-    "mariadbd",
-    "/usr/sbin/mariadbd",
-    "/usr/libexec/mariadbd",
-    "/usr/local/mysql/bin/mariadbd",
-    "/opt/mariadb/bin/mariadbd",
-    "mysqld",
-    "/usr/sbin/mysqld",
-    "/usr/libexec/mysqld",
-];
+/// What a server's program is called, now and before MariaDB 10.5.
+const NAMES: [&str; 2] = ["mariadbd", "mysqld"];
+/// Where servers are beside the directories of `PATH`.
+const USUAL: [&str; 4] = ["/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/mariadb/bin"];
 
 const TICK: Duration = Duration::from_millis(50);
 /// How long `--version` may take.
@@ -48,12 +42,11 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Finds a MariaDB server of this version: the named one, or the first of the usual ones.
+/// Finds a MariaDB server of this version: the named one, or the first in `PATH` and the usual
+/// places; several may be installed side by side.
 pub(super) fn find(named: Option<&Path>, wanted: Version) -> Result<OsString> {
-    let usual = USUAL.map(Path::new);
-    let candidates: Vec<&Path> = named.map_or_else(|| usual.to_vec(), |path| vec![path]);
     let mut seen = Vec::new();
-    for program in candidates {
+    for program in named.map_or_else(candidates, named_program) {
         let Ok(text) =
             output_of(program.as_os_str(), &["--no-defaults", "--version"], VERSION_PATIENCE)
         else {
@@ -61,7 +54,7 @@ pub(super) fn find(named: Option<&Path>, wanted: Version) -> Result<OsString> {
         };
         let version = text.split("Ver ").nth(1).filter(|_| text.contains("MariaDB"));
         match version.and_then(Version::parse) {
-            Some(version) if version == wanted => return Ok(program.as_os_str().to_owned()),
+            Some(version) if version == wanted => return Ok(program.into_os_string()),
             Some(version) => seen.push(format!("{} is {version}", program.display())),
             None => seen.push(format!("{} is no MariaDB server", program.display())),
         }
@@ -72,6 +65,25 @@ pub(super) fn find(named: Option<&Path>, wanted: Version) -> Result<OsString> {
     );
     Err(Error::new(ErrorKind::NotFound, message)
         .hint("install that server, or name its program by --server"))
+}
+
+/// A name without a slash is for `PATH`. Any other is made absolute: the server is started in the
+/// directory that it recovers.
+fn named_program(path: &Path) -> Vec<PathBuf> {
+    if path.as_os_str().as_bytes().contains(&b'/') {
+        return vec![std::path::absolute(path).unwrap_or_else(|_| path.to_owned())];
+    }
+    vec![path.to_owned()]
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let mut dirs = search_path();
+    for dir in USUAL.map(PathBuf::from) {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    NAMES.iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name))).collect()
 }
 
 /// What the server is run on, and how.
@@ -258,6 +270,31 @@ mod tests {
         let said = "x\n2026 0 [Note] InnoDB: End of log at LSN=16961036\ny\n";
         assert_eq!(end_of_log(said), Some(16_961_036));
         assert_eq!(end_of_log("nothing"), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test has a directory of its own")]
+    fn a_relative_name_is_found_from_where_the_caller_is() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let scratch = tempfile::tempdir_in(".").unwrap();
+        let program = scratch.path().join("mariadbd");
+        std::fs::write(&program, "#!/bin/sh\necho 'x  Ver 11.8.6-MariaDB for Linux'\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let relative = Path::new(scratch.path().file_name().unwrap()).join("mariadbd");
+        let relative = Path::new(".").join(relative);
+        let found = PathBuf::from(find(Some(&relative), Version(11, 8)).unwrap());
+        assert!(found.is_absolute() && found.ends_with("mariadbd"), "{}", found.display());
+        let error = find(Some(&relative), Version(10, 11)).unwrap_err();
+        assert!(error.to_string().contains("only a server of that version"), "{error}");
+    }
+
+    #[test]
+    fn servers_are_looked_for_in_the_usual_places_once() {
+        let found = candidates();
+        let usual = Path::new("/usr/sbin/mariadbd");
+        assert_eq!(found.iter().filter(|path| path.as_path() == usual).count(), 1);
+        assert!(found.iter().all(|path| path.is_absolute()), "{found:?}");
     }
 
     #[test]

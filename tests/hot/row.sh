@@ -4,14 +4,27 @@
 # SCHEMA_EDIT  what sed does to schema.sql
 # OPTIONS   of every server of the row        LOADS    procedures that write meanwhile
 # BACKUP    options of xbkit backup           BY       xbkit, innobackupex, mariabackup-dir, mariabackup
+# VERSION   10.11 (what is installed), or 11.8 (what tests/lib/mariadb118.sh unpacked)
 # RESTORE   restore, prepare, mariabackup, dropin      NO_BINLOG=1: only sums and checks prove the copy
+# LOG_AMONG_DATA=1: the binary log is in the data directory
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=lib.sh
 . tests/hot/lib.sh
 XBKIT=$(realpath "$XBKIT")
 
-name=$1
+name=$1 plugin_dir=$PWD/.plugins found=$PATH by=()
+case ${VERSION:-10.11} in
+10.11) ;;
+11.8)
+    # That server, its client and its mariabackup, for everything that the row does.
+    PATH=$PWD/.servers/11.8/bin:$PATH
+    # But restoring finds it among others, and preparing is told where it is.
+    found=$found:$PWD/.servers/11.8/bin by=(--server=.servers/11.8/bin/mariadbd)
+    plugin_dir=$PWD/.servers/11.8/root/usr/lib/mysql/plugin
+    ;;
+*) echo "row $name: there is no MariaDB $VERSION here" >&2; exit 1 ;;
+esac
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/xbhot.XXXXXX")
 trap 'status=$?; set +e; round_cleanup; rm -rf "$scratch"; exit $status' EXIT
 trap 'exit 130' INT TERM HUP
@@ -27,7 +40,7 @@ fail() {
 # @DIR@ in options stands for a directory of the row.
 read -ra ROUND_OPTIONS <<<"--innodb-log-file-size=10M --innodb-buffer-pool-size=48M ${OPTIONS:-}"
 ROUND_OPTIONS=("${ROUND_OPTIONS[@]//@DIR@/$scratch}")
-ROUND_OPTIONS=("${ROUND_OPTIONS[@]//@PLUGINS@/$PWD/.plugins}")
+ROUND_OPTIONS=("${ROUND_OPTIONS[@]//@PLUGINS@/$plugin_dir}")
 if [[ ${OPTIONS:-} == *@DIR@/keys* ]]; then
     for id in 1 2 3; do echo "$id;$(openssl rand -hex 32)"; done >"$scratch/keys"
 fi
@@ -37,6 +50,9 @@ done
 read -ra loads <<<"${LOADS-w_bank w_many w_ddl}"
 read -ra backup <<<"${BACKUP:-}"
 
+if [ -n "${LOG_AMONG_DATA:-}" ]; then
+    mkdir -p "$source/data" && ln -s data "$source/binlog"
+fi
 source_under_load "$source" "${loads[@]}" || fail "no source"
 case ${BY:-xbkit} in
 xbkit) back_up "$source" "$stream" "${backup[@]}" || fail "the backup failed" ;;
@@ -62,7 +78,7 @@ mv "$source/outside" "$source/aside"
 [ -d "$copy/data" ] || case ${RESTORE:-restore} in
 restore)
     "$XBKIT" verify <"$stream" || fail "the stream is not proven whole"
-    "$XBKIT" restore --owner root --tmpdir "$scratch" --datadir "$copy/data" "$stream" || fail "restore"
+    PATH=$found "$XBKIT" restore --owner root --tmpdir "$scratch" --datadir "$copy/data" "$stream" || fail "restore"
     ;;
 mariabackup | prepare | dropin)
     mkdir "$copy/data" && mbstream -x -C "$copy/data" <"$stream" || fail "mbstream"
@@ -71,8 +87,8 @@ esac
 case ${RESTORE:-restore} in
 prepare)
     plugins=()
-    [[ ${OPTIONS:-} != *@PLUGINS@* ]] || plugins=(--server-option="plugin-dir=$PWD/.plugins")
-    "$XBKIT" prepare --tmpdir "$scratch" "${plugins[@]}" "$copy/data" || fail "prepare"
+    [[ ${OPTIONS:-} != *@PLUGINS@* ]] || plugins=(--server-option="plugin-dir=$plugin_dir")
+    "$XBKIT" prepare --tmpdir "$scratch" "${by[@]}" "${plugins[@]}" "$copy/data" || fail "prepare"
     ;;
 mariabackup)
     mariabackup --prepare --target-dir="$copy/data" >"$copy/prepare.log" 2>&1 ||
