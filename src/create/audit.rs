@@ -92,7 +92,8 @@ impl Audit {
     }
 }
 
-fn list(bad: &mut Vec<BadPage>, page: &BadPage) {
+/// Keeps a damaged page, unless there are too many to name.
+pub(crate) fn list(bad: &mut Vec<BadPage>, page: &BadPage) {
     if bad.len() < limits::LISTED_PAGES {
         bad.push(*page);
     }

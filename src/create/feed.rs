@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::event::Level;
 use crate::format::xbstream::Members;
 use crate::io::pulse::{Helpers, TICK};
+use crate::pages::{BadPage, FileCheck};
 
 /// Where the bytes of a member come from, if not straight from a file.
 pub(crate) trait Origin: Send + Sync + fmt::Debug {
@@ -25,6 +26,20 @@ pub(crate) trait Reading {
 
     /// Fills the room from `offset` on. Fewer bytes mean that it ends there.
     fn read(&mut self, room: &mut [u8], offset: u64) -> Result<usize>;
+
+    /// What its pages turned out to be, and the damaged ones, once all of it was read; `None` if
+    /// it is no tablespace.
+    fn findings(&mut self) -> Option<Findings> {
+        None
+    }
+}
+
+/// What the pages of a tablespace turned out to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Findings {
+    pub(crate) file: FileCheck,
+    /// Damaged pages, up to [`crate::limits::LISTED_PAGES`].
+    pub(crate) bad: Vec<BadPage>,
 }
 
 /// The conductor's side of a stream being made: tasks in, and what to tell.

@@ -1,6 +1,6 @@
 //! Streaming files: read in parallel, written as one stream from the calling thread.
 
-mod audit;
+pub(crate) mod audit;
 mod builder;
 mod coded;
 mod coders;

@@ -12,7 +12,7 @@ use super::StreamOptions;
 use super::audit::{Audit, Audited};
 use super::coders::{Coders, Encoders};
 #[cfg(feature = "server")]
-use super::feed::Origin;
+use super::feed::{Findings, Origin, Reading};
 use super::run::{Content, Task, check_manifests_place};
 use crate::codec::stack::Way;
 use crate::error::{Error, ErrorKind, Result, escape_path};
@@ -211,7 +211,8 @@ impl<'o, O: Outlet> Packer<'o, O> {
         let size = reading.size();
         let way = self.options.storing.way(member.as_bytes());
         if way != Way::Plain {
-            return self.pack_coded(member, way, size, &mut |room, at| reading.read(room, at));
+            self.pack_coded(member, way, size, &mut |room, at| reading.read(room, at))?;
+            return self.end_reading(member, reading.as_mut());
         }
         self.reserve(member, size)?;
         let mut offset = 0;
@@ -230,7 +231,22 @@ impl<'o, O: Outlet> Packer<'o, O> {
                 break;
             }
         }
+        self.end_reading(member, reading.as_mut())?;
         self.end(member, offset, None, Coded::default())
+    }
+
+    /// Everything of an origin is packed.
+    #[cfg(feature = "server")]
+    pub(super) fn end_reading(
+        &mut self,
+        member: &MemberPath,
+        reading: &mut dyn Reading,
+    ) -> Result<()> {
+        if let Some(Findings { file, bad }) = reading.findings() {
+            let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+            parcel.audited.push(Audited { member: member.clone(), file, bad });
+        }
+        Ok(())
     }
 
     pub(super) fn outlet(&mut self) -> &mut O {

@@ -44,6 +44,7 @@ impl<O: Outlet> Packer<'_, O> {
         let size = reading.size();
         self.begin_tar(member, size, 0)?;
         let copied = self.fill_tar(size, |room, offset| reading.read(room, offset))?;
+        self.end_reading(member, reading.as_mut())?;
         self.fill_tar(size - copied, |room, _| {
             room.fill(0);
             Ok(room.len())

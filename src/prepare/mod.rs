@@ -136,6 +136,12 @@ impl Prepare {
                     .hint("use mariabackup --prepare, with its base backup"));
             }
         }
+        if dir.entry_type(DAMAGED_PAGES).ok().flatten().is_some() {
+            pulse.warn(
+                "the backup was made with damaged pages, which innodb_corrupted_pages lists: \
+                 recovery may fail, and what it makes has them still",
+            )?;
+        }
         let program = find(self.server.as_deref(), state.version)?;
         let server = PathBuf::from(&program);
         let shown = crate::error::escape_path(&server);
@@ -174,6 +180,9 @@ impl Prepare {
         Ok(PrepareReport { server: Some(server), warnings: said.warnings })
     }
 }
+
+/// Lists pages that were damaged when the backup was made.
+const DAMAGED_PAGES: &[u8] = b"innodb_corrupted_pages";
 
 /// What the server said while it recovered.
 const LOG: &str = "xbkit_prepare.log";

@@ -31,6 +31,9 @@ use crate::sys::thread::spawn_worker;
 /// Bytes that each spool keeps in memory.
 const SPOOL_MEMORY: usize = 8 << 20;
 
+/// The file that lists damaged pages: what `mariabackup --log-innodb-page-corruption` calls it.
+const DAMAGED_PAGES: &str = "innodb_corrupted_pages";
+
 /// Longest `aria_log_control` there is.
 const MAX_CONTROL: usize = 64 << 10;
 
@@ -161,7 +164,8 @@ impl Conductor<'_> {
 
         stages.enter(Stage::Start, &look)?;
         let direct = self.variables.text("innodb_flush_method").starts_with("O_DIRECT");
-        let tables = Arc::new(Tables::new(Throttle::new(self.job.throttle), direct));
+        let damaged = self.job.options.pages.unwrap_or_default();
+        let tables = Arc::new(Tables::new(Throttle::new(self.job.throttle), direct, damaged));
         let spaces = self.places.spaces()?;
         self.check_elsewhere(&spaces)?;
         feed.log(Level::Info, format!("copying {} files of InnoDB", spaces.len()));
@@ -269,8 +273,8 @@ impl Conductor<'_> {
         for path in &fixups.made {
             look()?;
             let Some(of) = by_name.get(path) else { continue };
-            let (Some(file), _) = open(of)? else { continue };
-            let mut reading = PageReading::new(file, of, tables)?;
+            let (Some(file), begin) = open(of)? else { continue };
+            let mut reading = PageReading::new(file, begin, of, tables)?;
             locked.reading(marker(path, "new")?, &mut reading)?;
         }
         let counts = (fixups.made.len(), fixups.removed.len(), fixups.renamed.len());
@@ -334,6 +338,7 @@ impl Conductor<'_> {
             let member = MemberPath::new(name.as_bytes())?;
             feed.push(Task { member, content: Content::Bytes(text.into_bytes()) })
         };
+        self.send_damaged(&read.tables)?;
         if let Some(text) = read.slaves {
             put(&format!("{prefix}_slave_info"), text)?;
         }
@@ -360,6 +365,18 @@ impl Conductor<'_> {
             torn_pages: counts.torn.load(Ordering::Relaxed),
             unchecked_pages: counts.unchecked.load(Ordering::Relaxed),
         })
+    }
+
+    /// What `mariabackup --prepare` looks for.
+    fn send_damaged(&self, tables: &Tables) -> Result<()> {
+        let pieces = tables.damage.listing();
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let spool = Spool::new(&self.job.tmpdir, SPOOL_MEMORY, self.job.max_spool);
+        let mut list = LockedFiles::new(spool);
+        list.pieces(MemberPath::new(DAMAGED_PAGES.as_bytes())?, &pieces)?;
+        list.into_tasks().try_for_each(|task| self.feed.push(task))
     }
 
     fn tell_times(&self, times: &StageTimes) {

@@ -14,6 +14,7 @@
 //! server itself recovers it.
 
 mod conduct;
+mod damage;
 mod direct;
 mod fixups;
 mod metadata;
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::create::run::stream_fed;
-use crate::create::{CreateReport, StreamOptions, streaming_builder};
+use crate::create::{CreateReport, DamagedPages, StreamOptions, streaming_builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
@@ -100,7 +101,10 @@ impl ServerBackup {
                 command: String::new(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            options: StreamOptions::default(),
+            options: StreamOptions {
+                pages: Some(DamagedPages::Refuse),
+                ..StreamOptions::default()
+            },
         }
     }
 
@@ -148,6 +152,14 @@ impl ServerBackup {
         self
     }
 
+    /// What to do about a page that stays damaged however often it is read: unless set, the backup
+    /// fails. If such pages are carried, the stream holds `innodb_corrupted_pages`, which lists them
+    /// all as `mariabackup` does.
+    pub fn damaged_pages(mut self, damaged: DamagedPages) -> Self {
+        self.options.pages = Some(damaged);
+        self
+    }
+
     /// What `*_info` tells about the program that made the backup: its name, and its command line
     /// without secrets.
     pub fn tool(mut self, name: impl Into<String>, command: impl Into<String>) -> Self {
@@ -158,7 +170,8 @@ impl ServerBackup {
 
     streaming_builder!();
 
-    /// Streams into a writer, on the calling thread.
+    /// Streams into a writer, on the calling thread. What the pages of tablespaces were found to be
+    /// is in [`CreateReport::pages`], in events, and in the manifest.
     pub fn run(&self, output: &mut dyn Write, observer: &mut dyn Observer) -> Result<ServerReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         let sink = Sink::from_writer(output, pulse.clone());

@@ -10,22 +10,29 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::damage::{Damage, PageFindings};
 use super::direct::DirectBuffer;
 use super::places::{SpaceFile, SpaceKind};
 use super::throttle::Throttle;
-use crate::create::feed::{Origin, Reading};
+use crate::create::DamagedPages;
+use crate::create::feed::{Findings, Origin, Reading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
-use crate::innodb::page::{Layout, Role};
-use crate::pages::{Reason, Verdict};
+use crate::innodb::page::{Layout, Role, TablespaceChecker};
+use crate::pages::{BadPage, Fault, Reason, Verdict};
 use crate::sys::file;
 
-/// How often a page that is not whole is read again, and how long to wait before.
+/// How often the begin of a file, or a page that nobody can check, is read again.
 const TRIES: u32 = 100;
+
+/// How long to wait before reading a page again: at first, and then.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 /// Largest page, in bytes.
 const MAX_PAGE: usize = 64 << 10;
+
+/// Bytes that show the layout of a file whose first page does not.
+const WINDOW: usize = 4 * MAX_PAGE;
 
 /// What a copied file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +55,7 @@ pub(super) struct Tables {
     pub(super) throttle: Throttle,
     /// Whether to read past the page cache, as the server does.
     pub(super) direct: bool,
+    pub(super) damage: Damage,
     pub(super) counts: Counts,
 }
 
@@ -61,9 +69,10 @@ pub(super) struct Counts {
 }
 
 impl Tables {
-    pub(super) fn new(throttle: Throttle, direct: bool) -> Self {
+    pub(super) fn new(throttle: Throttle, direct: bool, damaged: DamagedPages) -> Self {
         let (copied, system) = (Mutex::default(), Mutex::default());
-        Self { copied, system, throttle, direct, counts: Counts::default() }
+        let damage = Damage::new(damaged);
+        Self { copied, system, throttle, direct, damage, counts: Counts::default() }
     }
 
     /// The files of tables that are in the stream.
@@ -91,7 +100,7 @@ impl Origin for Tablespace {
             Begin::Zero if kind == SpaceKind::Table => return Ok(None),
             _ => {}
         }
-        let reading = PageReading::new(file, &self.file, &self.tables)?;
+        let reading = PageReading::new(file, begin, &self.file, &self.tables)?;
         Ok(Some(Box::new(reading)))
     }
 }
@@ -128,23 +137,36 @@ pub(super) struct PageReading<'r> {
     tables: &'r Tables,
     size: u64,
     layout: Option<Layout>,
+    found: PageFindings<'r>,
 }
 
 impl<'r> PageReading<'r> {
-    pub(super) fn new(file: File, of: &'r SpaceFile, tables: &'r Tables) -> Result<Self> {
+    /// Reads a tablespace that begins so.
+    pub(super) fn new(
+        file: File,
+        begin: Begin,
+        of: &'r SpaceFile,
+        tables: &'r Tables,
+    ) -> Result<Self> {
         let facts = file::facts(&file).map_err(|error| {
             Error::io(ErrorKind::Source, "looking at the tablespace", error).at_path(&of.path)
         })?;
         let direct =
             if tables.direct { DirectBuffer::open(&file, facts.fingerprint.size) } else { None };
         let size = facts.fingerprint.size;
-        let mut reading = Self { file, direct, of, tables, size, layout: None };
+        let is_system = matches!(of.kind, SpaceKind::System | SpaceKind::SystemMore);
+        let id = match begin {
+            Begin::Space(id) if !is_system => id,
+            _ => 0,
+        };
+        let found = PageFindings::new(&tables.damage, of, id);
+        let mut reading = Self { file, direct, of, tables, size, layout: None, found };
         reading.layout = reading.find_layout()?;
         Ok(reading)
     }
 
     /// Reads page 0 until it is whole.
-    fn find_layout(&self) -> Result<Option<Layout>> {
+    fn find_layout(&mut self) -> Result<Option<Layout>> {
         if self.of.kind == SpaceKind::SystemMore {
             // ibdata1 is first in line, but another reader may still be at its begin.
             for _ in 0..TRIES {
@@ -174,7 +196,24 @@ impl<'r> PageReading<'r> {
             }
             pause(tried);
         }
-        Err(self.corrupt(0, "its begin is no page 0, or one that does not match its checksum"))
+        if !self.tables.damage.is_carried() {
+            let what = "its begin is no page 0, or one that does not match its checksum";
+            return Err(self.corrupt(0, what, TRIES));
+        }
+        self.guess_layout(role)
+    }
+
+    /// The layout that most pages have at the begin of a file whose first page is damaged.
+    fn guess_layout(&mut self, role: Role) -> Result<Option<Layout>> {
+        let mut begin = vec![0; WINDOW];
+        let len = self.read_file(&mut begin, 0)?;
+        let mut checker = TablespaceChecker::new(role);
+        checker.feed(begin.get(..len).unwrap_or_default(), &mut |_| {});
+        let layout = checker.finish(&mut |_| {}).1;
+        if layout.is_none() {
+            self.found.judge_unknown(TablespaceChecker::new(role));
+        }
+        Ok(layout)
     }
 
     fn read_file(&self, room: &mut [u8], offset: u64) -> Result<usize> {
@@ -187,11 +226,16 @@ impl<'r> PageReading<'r> {
 
     /// Checks the pages in `bytes`, which begin at `offset`, and reads again those that are not whole.
     fn check(&mut self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        let Some(mut layout) = self.layout.take() else { return Ok(()) };
+        let Some(mut layout) = self.layout.take() else {
+            self.found.see_unknown(offset, bytes);
+            return Ok(());
+        };
         let size = layout.page_size();
         let first = offset / size as u64;
+        let mut torn = Vec::new();
         for (index, page) in (first..).zip(bytes.chunks_exact_mut(size)) {
-            match layout.check(index, page) {
+            let verdict = layout.check(index, page);
+            match verdict {
                 Verdict::Good => layout.learn(index, page),
                 // Nothing needs the copies in the doublewrite buffer, and the server always writes
                 // some.
@@ -200,29 +244,66 @@ impl<'r> PageReading<'r> {
                     self.tables.counts.unchecked.fetch_add(1, Ordering::Relaxed);
                     self.read_alike(page, index * size as u64)?;
                 }
-                Verdict::Bad(_) => self.read_again(&layout, index, page)?,
+                Verdict::Bad(fault) => {
+                    torn.push((index, fault));
+                    continue;
+                }
             }
+            self.found.count(verdict);
+        }
+        if !torn.is_empty() {
+            self.read_again(&mut layout, torn, bytes, first)?;
         }
         self.layout = Some(layout);
         Ok(())
     }
 
-    /// Reads a page until it is whole.
-    fn read_again(&self, layout: &Layout, index: u64, page: &mut [u8]) -> Result<()> {
-        let offset = index * page.len() as u64;
-        let mut last = String::new();
-        for tried in 0..TRIES {
-            pause(tried);
-            if self.read_file(page, offset)? < page.len() {
-                return Ok(()); // the file was cut meanwhile: the redo log knows of it
-            }
-            let Verdict::Bad(fault) = layout.check(index, page) else {
-                self.tables.counts.torn.fetch_add(1, Ordering::Relaxed);
+    /// Reads pages of `bytes`, whose first one is `first`, until they are whole. All of them in
+    /// turn, so that many damaged ones take no longer than one.
+    fn read_again(
+        &mut self,
+        layout: &mut Layout,
+        mut torn: Vec<(u64, Fault)>,
+        bytes: &mut [u8],
+        first: u64,
+    ) -> Result<()> {
+        let size = layout.page_size();
+        let tries = self.tables.damage.tries();
+        for tried in 0..tries {
+            if torn.is_empty() {
                 return Ok(());
-            };
-            last = fault.to_string();
+            }
+            pause(tried);
+            let mut still = Vec::new();
+            for (index, _) in torn {
+                let nth = usize::try_from(index - first).unwrap_or(usize::MAX);
+                let Some(page) = bytes.chunks_exact_mut(size).nth(nth) else { continue };
+                if self.read_file(page, index * size as u64)? < size {
+                    continue; // the file was cut meanwhile: the redo log knows of it
+                }
+                let verdict = layout.check(index, page);
+                match verdict {
+                    Verdict::Bad(fault) => {
+                        still.push((index, fault));
+                        continue;
+                    }
+                    Verdict::Good => layout.learn(index, page),
+                    _ => {}
+                }
+                self.found.count(verdict);
+                self.tables.counts.torn.fetch_add(1, Ordering::Relaxed);
+            }
+            torn = still;
         }
-        Err(self.corrupt(index * layout.page_size() as u64, &format!("page {index}: {last}")))
+        for (page, fault) in torn {
+            let offset = page * size as u64;
+            if !self.tables.damage.is_carried() {
+                return Err(self.corrupt(offset, &format!("page {page}: {fault}"), tries));
+            }
+            let first_page = layout.first_page().unwrap_or(0);
+            self.found.bad(&BadPage { page, offset, fault }, u64::from(first_page));
+        }
+        Ok(())
     }
 
     /// Reads a page that nobody can check until it is twice the same.
@@ -236,15 +317,19 @@ impl<'r> PageReading<'r> {
             page.copy_from_slice(&again);
             pause(tried);
         }
-        Err(self.corrupt(offset, "a page that cannot be checked changes with each reading"))
+        let what = "a page that cannot be checked changes with each reading";
+        Err(self.corrupt(offset, what, TRIES))
     }
 
-    fn corrupt(&self, offset: u64, what: &str) -> Error {
-        let message = format!("{what}, also after reading it {TRIES} times");
+    fn corrupt(&self, offset: u64, what: &str, tries: u32) -> Error {
+        let message = format!("{what}, also after reading it {tries} times");
         Error::new(ErrorKind::PageCorrupt, message)
             .at_path(&self.of.path)
             .at_file(offset)
-            .hint("the table may be damaged: ask the server by CHECK TABLE, or innochecksum")
+            .hint(
+                "the table may be damaged: ask the server by CHECK TABLE, or innochecksum; \
+                 --log-page-corruption lists all damaged pages and carries them along",
+            )
     }
 }
 
@@ -265,6 +350,10 @@ impl Reading for PageReading<'_> {
         };
         self.check(room.get_mut(..len).unwrap_or_default(), offset)?;
         Ok(len)
+    }
+
+    fn findings(&mut self) -> Option<Findings> {
+        Some(self.found.end(self.layout.as_ref()))
     }
 }
 

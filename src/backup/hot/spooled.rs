@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::pages::read_full;
-use crate::create::feed::{Origin, Reading};
+use crate::create::feed::{Findings, Origin, Reading};
 use crate::create::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
@@ -17,8 +17,17 @@ const STEP: usize = 1 << 20;
 /// Members read one after the other, to be sent later.
 pub(super) struct LockedFiles {
     spool: Spool,
-    members: Vec<(MemberPath, u64, u64)>,
+    members: Vec<Spooled>,
     buffer: Vec<u8>,
+}
+
+/// A member, and where it is in the spool.
+struct Spooled {
+    member: MemberPath,
+    start: u64,
+    len: u64,
+    /// What its pages are, if it is a tablespace.
+    findings: Option<Findings>,
 }
 
 impl LockedFiles {
@@ -28,9 +37,15 @@ impl LockedFiles {
 
     /// Keeps these bytes.
     pub(super) fn bytes(&mut self, member: MemberPath, bytes: &[u8]) -> Result<()> {
+        self.pieces(member, &[bytes])
+    }
+
+    /// Keeps these bytes, one piece behind the other.
+    pub(super) fn pieces(&mut self, member: MemberPath, pieces: &[impl AsRef<[u8]>]) -> Result<()> {
         let start = self.spool.len();
-        self.spool.append(bytes)?;
-        self.members.push((member, start, bytes.len() as u64));
+        pieces.iter().try_for_each(|piece| self.spool.append(piece.as_ref()))?;
+        let len = self.spool.len() - start;
+        self.members.push(Spooled { member, start, len, findings: None });
         Ok(())
     }
 
@@ -51,7 +66,7 @@ impl LockedFiles {
                 break;
             }
         }
-        self.members.push((member, start, offset));
+        self.members.push(Spooled { member, start, len: offset, findings: None });
         Ok(())
     }
 
@@ -70,18 +85,19 @@ impl LockedFiles {
                 break;
             }
         }
-        self.members.push((member, start, offset));
+        let findings = reading.findings();
+        self.members.push(Spooled { member, start, len: offset, findings });
         Ok(())
     }
 
     /// The members, to be streamed.
     pub(super) fn into_tasks(self) -> impl Iterator<Item = Task> {
         let spool = Arc::new(self.spool);
-        self.members.into_iter().map(move |(member, start, len)| {
+        self.members.into_iter().map(move |Spooled { member, start, len, findings }| {
             if len == 0 {
                 return Task { member, content: Content::Bytes(Vec::new()) };
             }
-            let part = Part { spool: Arc::clone(&spool), head: Vec::new(), start, len };
+            let part = Part { spool: Arc::clone(&spool), head: Vec::new(), start, len, findings };
             Task::from_origin(member, part)
         })
     }
@@ -93,13 +109,14 @@ pub(super) struct Part {
     head: Vec<u8>,
     start: u64,
     len: u64,
+    findings: Option<Findings>,
 }
 
 impl Part {
     /// A whole spool behind `head`.
     pub(super) fn whole(head: Vec<u8>, spool: Spool) -> Self {
         let len = spool.len();
-        Self { spool: Arc::new(spool), head, start: 0, len }
+        Self { spool: Arc::new(spool), head, start: 0, len, findings: None }
     }
 }
 
@@ -135,5 +152,9 @@ impl Reading for PartReading<'_> {
         let rest_len = rest.len().min(left);
         let rest = rest.get_mut(..rest_len).unwrap_or_default();
         Ok(done + part.spool.read(rest, part.start + at)?)
+    }
+
+    fn findings(&mut self) -> Option<Findings> {
+        self.0.findings.clone()
     }
 }

@@ -192,8 +192,9 @@ struct BackupArgs {
     no_manifest: bool,
     #[command(flatten)]
     store: StoreArgs,
-    /// Name each damaged page of a tablespace and go on; the exit status is 1 all the same
-    #[arg(long, requires = "offline")]
+    /// Name each damaged page of a tablespace and go on; the exit status is 1 all the same. Of a
+    /// running server, list them in `innodb_corrupted_pages`, too
+    #[arg(long)]
     log_page_corruption: bool,
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -455,11 +456,15 @@ fn backup(args: BackupArgs) -> Status {
         aria_log_dir: args.aria_log_dir_path,
         parallel: args.parallel,
         manifest: !args.no_manifest,
-        damaged: if args.log_page_corruption { DamagedPages::Report } else { DamagedPages::Refuse },
+        damaged: damaged(args.log_page_corruption),
     };
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {
         job.run(output, signals::token()?, reporter)
     })
+}
+
+fn damaged(carried: bool) -> DamagedPages {
+    if carried { DamagedPages::Report } else { DamagedPages::Refuse }
 }
 
 fn hot_backup(mut args: BackupArgs) -> Status {
@@ -480,6 +485,7 @@ fn hot_backup(mut args: BackupArgs) -> Status {
             slave_info: args.slave_info,
             galera_info: args.galera_info,
             parallel: args.parallel,
+            damaged: damaged(args.log_page_corruption),
             tool: ("xbkit".to_owned(), command_line(std::env::args_os().skip(1))),
         })
     };
@@ -490,7 +496,8 @@ fn hot_backup(mut args: BackupArgs) -> Status {
     if let Some(dir) = &target_dir {
         let mut reporter = reporter(&talk);
         let result = job().and_then(|job| job.run_into(dir, signals::token()?, &mut reporter));
-        return tell(&reporter, &result.map(told));
+        let result = result.map(told).and_then(|totals| totals.check_pages().map(|()| totals));
+        return tell(&reporter, &result);
     }
     to_output(output.as_deref(), &talk, |output, reporter| {
         job()?.run(output, signals::token()?, reporter).map(told)

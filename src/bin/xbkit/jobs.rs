@@ -157,6 +157,7 @@ pub(crate) struct HotBackup {
     pub(crate) slave_info: bool,
     pub(crate) galera_info: bool,
     pub(crate) parallel: Option<usize>,
+    pub(crate) damaged: DamagedPages,
     /// The program's name, and its command line without secrets.
     pub(crate) tool: (String, String),
 }
@@ -213,6 +214,7 @@ impl HotBackup {
             .manifest(self.manifest)
             .slave_info(self.slave_info)
             .galera_info(self.galera_info)
+            .damaged_pages(self.damaged)
             .tool(self.tool.0, self.tool.1)
             .tmpdir(self.tmpdir.unwrap_or_else(std::env::temp_dir));
         if let Some(threads) = self.parallel {

@@ -125,6 +125,12 @@ impl Layout {
         self.page_size
     }
 
+    /// The number of the file's first page, if that is known: 0 but in later files of the system
+    /// tablespace.
+    pub fn first_page(&self) -> Option<u32> {
+        self.first_page
+    }
+
     /// Pages that page 0 says there are: in the whole system tablespace, or in this file.
     pub fn pages(&self) -> Option<u32> {
         self.pages

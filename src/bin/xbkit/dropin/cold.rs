@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
-use xbkit::{DamagedPages, Error, ErrorKind, Format, Result};
+use xbkit::{Error, ErrorKind, Format, Result};
 
 use super::coding;
 use super::getopt::{self, Given, Parsed, Setting};
@@ -223,11 +223,7 @@ fn plan(given: &[Given], format: Format, parallel: usize) -> Result<ColdBackup> 
         datadir: datadir.clone(),
         parallel: Some(parallel),
         manifest: !getopt::is_on(given, Id::NoManifest),
-        damaged: if getopt::is_on(given, Id::LogPageCorruption) {
-            DamagedPages::Report
-        } else {
-            DamagedPages::Refuse
-        },
+        damaged: hot::damaged(given),
     };
     check_elsewhere(given, &datadir, &real)?;
     Ok(job)

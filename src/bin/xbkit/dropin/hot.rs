@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use xbkit::error::escape_path;
-use xbkit::{Connect, Error, ErrorKind, Format, Result, Secret};
+use xbkit::{Connect, DamagedPages, Error, ErrorKind, Format, Result, Secret};
 
 use super::getopt::{self, Given, Parsed, Setting};
 use super::option::Id;
@@ -53,6 +53,7 @@ pub(super) fn backup(
         slave_info: getopt::is_on(given, Id::SlaveInfo),
         galera_info: getopt::is_on(given, Id::GaleraInfo),
         parallel: Some(parallel),
+        damaged: damaged(given),
         tool: (tool.name().to_owned(), command_line(std::env::args_os().skip(1))),
     };
     let mut reporter = reporter(tool, Members::Streamed);
@@ -63,9 +64,10 @@ pub(super) fn backup(
         let dir = backup_dir(tool, parsed)?;
         (job.run_into(&dir, token, &mut reporter), escape_path(&dir))
     };
+    let result = result.and_then(|(totals, report)| totals.check_pages().map(|()| report));
     Ok(told(
         &reporter,
-        result.map(|(_, report)| {
+        result.map(|report| {
             voice.note(&format!("Backup created in directory '{place}'"));
             tell_backup(voice, &report);
             voice.completed();
@@ -121,6 +123,15 @@ fn throttle(tool: Tool, given: &[Given]) -> Result<Option<u64>> {
     }
     let unit = if tool == Tool::Innobackupex { 1 << 20 } else { 10 << 20 };
     Ok(Some(number.saturating_mul(unit)))
+}
+
+/// What to do about pages that stay damaged.
+pub(super) fn damaged(given: &[Given]) -> DamagedPages {
+    if getopt::is_on(given, Id::LogPageCorruption) {
+        DamagedPages::Report
+    } else {
+        DamagedPages::Refuse
+    }
 }
 
 /// Where a backup that is not streamed goes.
