@@ -27,6 +27,17 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     })
 }
 
+/// CRC-32C as a big-endian machine took it from a page: `from` and `to` are places in it.
+pub(crate) fn crc32c_big_endian(page: &[u8], from: usize, to: usize) -> u32 {
+    let mut turned = page.to_vec();
+    for place in (0..page.len()).step_by(8) {
+        if place >= from && place + 8 <= to {
+            turned[place..place + 8].reverse();
+        }
+    }
+    crc32c(&turned[from..to])
+}
+
 /// InnoDB's fold, in 64 bits as the servers on such machines compute it.
 pub(crate) fn fold(bytes: &[u8]) -> u32 {
     let mut sum = 0_u64;
@@ -111,6 +122,20 @@ pub(crate) fn seal_crc32(page: &mut [u8]) {
     end_lsn(page, 4);
 }
 
+pub(crate) fn seal_big_endian(page: &mut [u8]) {
+    let end = page.len() - 8;
+    let sum = crc32c_big_endian(page, 4, 26) ^ crc32c_big_endian(page, 38, end);
+    put32(page, 0, sum);
+    put32(page, end, sum);
+    end_lsn(page, 4);
+}
+
+pub(crate) fn seal_zip_big_endian(page: &mut [u8]) {
+    let part = |from, to| crc32c_big_endian(page, from, to);
+    let sum = part(4, 16) ^ part(24, 26) ^ part(34, page.len());
+    put32(page, 0, sum);
+}
+
 pub(crate) fn seal_innodb(page: &mut [u8]) {
     let end = page.len() - 8;
     put32(page, 0, fold(&page[4..26]).wrapping_add(fold(&page[38..end])));
@@ -185,8 +210,10 @@ fn legacy(shift: u32, size: usize) -> Vec<Sample> {
         free,
         is_unsummed,
     };
-    let [mut crc32, mut innodb, mut none, mut encrypted] = [(); 4].map(|()| blank(size, PAGE));
+    let [mut crc32, mut turned, mut innodb, mut none, mut encrypted] =
+        [(); 5].map(|()| blank(size, PAGE));
     seal_crc32(&mut crc32);
+    seal_big_endian(&mut turned);
     seal_innodb(&mut innodb);
     seal_none(&mut none);
     put32(&mut encrypted, 26, 3);
@@ -195,6 +222,7 @@ fn legacy(shift: u32, size: usize) -> Vec<Sample> {
     let end = size - 8;
     vec![
         sample("crc32", crc32, vec![(26, 34)], false),
+        sample("crc32-big-endian", turned, vec![(26, 34)], false),
         sample("innodb", innodb, vec![(26, 34)], false),
         sample("none", none, vec![(8, 20), (24, 34), (38, end)], true),
         sample("crc32-encrypted", encrypted, vec![(0, 4), (26, 30), (end, size)], false),
@@ -248,7 +276,9 @@ fn zip(shift: u32, size: usize) -> Vec<Sample> {
         free,
         is_unsummed,
     };
-    let [mut crc32, mut adler, mut none, mut encrypted] = [(); 4].map(|()| blank(size, PAGE));
+    let [mut crc32, mut turned, mut adler, mut none, mut encrypted] =
+        [(); 5].map(|()| blank(size, PAGE));
+    seal_zip_big_endian(&mut turned);
     let sum = zip_crc32(&crc32);
     put32(&mut crc32, 0, sum);
     let sum = adler32(&[&adler[4..16], &adler[24..26], &adler[34..]].concat());
@@ -260,6 +290,7 @@ fn zip(shift: u32, size: usize) -> Vec<Sample> {
     let free = || vec![(16, 24), (26, 34)];
     vec![
         sample("zip-crc32", crc32, free(), false),
+        sample("zip-crc32-big-endian", turned, free(), false),
         sample("zip-adler32", adler, free(), false),
         sample("zip-none", none, vec![(8, 34), (38, size)], true),
         sample("zip-encrypted", encrypted, vec![(0, 4), (16, 24), (26, 30)], false),

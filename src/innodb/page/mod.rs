@@ -30,13 +30,17 @@
 //!
 //! One file may hold pages of several algorithms: the server's setting may have changed.
 //!
+//! MySQL 5.6 on a big-endian machine wrote another number for CRC-32C, in each place where one
+//! stands: wherever eight bytes lie at a multiple of eight, it took them in reverse. Servers since
+//! 5.7 write the usual one everywhere, and read both; so does this. No file of such a machine was at
+//! hand: tests turn real pages into such by a computation of their own.
+//!
 //! In the first file of the system tablespace, the doublewrite buffer holds copies of other pages,
 //! which nothing needs after a clean shutdown. Page 5 says where it is. Newer MySQL servers still
 //! reserve the place, and use files of their own.
 //!
 //! The facts are from the documentation of both servers and from files that MariaDB 10.11,
-//! MySQL 5.6 and 9.7 wrote. Not known here: the sums that servers before 4.0.14 wrote, and the
-//! `crc32` of 5.6 on big-endian machines.
+//! MySQL 5.6 and 9.7 wrote. Not known here: the sums that servers before 4.0.14 wrote.
 
 mod checker;
 mod layout;

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::names::Role;
-use super::sums::{adler32, crc32c, fold};
+use super::sums::{adler32, crc32c, crc32c_big_endian, fold};
 use super::{be16, be32, is_lsn_alone, is_zero, unpack};
 use crate::pages::{Family, Fault, Reason, Verdict, What};
 
@@ -113,26 +113,29 @@ fn legacy(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
     if kind == COMPRESSED {
         let mut plain = vec![0; page.len()];
         return match unpack::unpack(page, &mut plain) {
-            Ok(()) => verdict(&plain_sums(&plain)),
+            Ok(()) => verdict(&plain_sums(&plain).map_err(|doubt| doubt.fault(&plain))),
             Err(fault) => Verdict::Bad(fault),
         };
     }
-    with_key(index, page, &LEGACY_SUMS, plain_sums)
+    with_key(index, page, &LEGACY_SUMS, plain_sums, Doubt::fault)
 }
 
 fn zip(layout: &Layout, index: u64, page: &[u8]) -> Verdict {
     if layout.has_mysql_key && ENCRYPTED.contains(&be16(page, 24)) {
         return Verdict::Unchecked(Reason::Encrypted);
     }
-    with_key(index, page, &ZIP_SUMS, |page| {
+    let plain = |page: &[u8]| {
         let stored = be32(page, 0);
         // The Adler-32 of zeros is 0, which says nothing.
-        match ZIP_SUMS.iter().find(|sum| stored != 0 && sum(page) == stored) {
+        let sums = ZIP_SUMS.iter().chain([&(zip_crc32_big_endian as Sum)]);
+        match sums.into_iter().find(|sum| stored != 0 && sum(page) == stored) {
             Some(_) => Ok(Passed::Sum),
             None if stored == NO_SUM => Ok(Passed::NoSum),
-            None => Err(fault(What::Checksum, stored, zip_crc32(page))),
+            None => Err(stored),
         }
-    })
+    };
+    let fault = |stored, page: &[u8]| fault(What::Checksum, stored, zip_crc32(page));
+    with_key(index, page, &ZIP_SUMS, plain, fault)
 }
 
 /// One way to sum a page.
@@ -144,15 +147,16 @@ const ZIP_SUMS: [Sum; 2] = [zip_crc32, zip_adler32];
 /// Judges a page that MariaDB may have encrypted before it had `full_crc32`: then the version of
 /// the key is in bytes 26 to 29, and a sum of the page as it is stored behind it. In page 0, and
 /// in the first of each file of the system tablespace, an LSN may be there.
-fn with_key(
+fn with_key<D>(
     index: u64,
     page: &[u8],
     sums: &[Sum],
-    plain: impl FnOnce(&[u8]) -> Result<Passed, Fault>,
+    plain: impl FnOnce(&[u8]) -> Result<Passed, D>,
+    blame: impl FnOnce(D, &[u8]) -> Fault,
 ) -> Verdict {
     let plain = plain(page);
     if plain.is_ok() || index == 0 || be32(page, 26) == 0 {
-        return verdict(&plain);
+        return verdict(&plain.map_err(|doubt| blame(doubt, page)));
     }
     let stored = be32(page, 30);
     if sums.iter().any(|sum| sum(page) == stored) {
@@ -165,8 +169,44 @@ fn with_key(
     Verdict::Bad(fault(What::Checksum, stored, computed))
 }
 
+/// What is known of a page that did not pass.
+enum Doubt {
+    /// Its sums are right, its LSN is not twice the same.
+    Lsn,
+    /// Its sums are not right; that of its content by the old algorithm, if it was taken.
+    Sums(Option<u32>),
+}
+
+impl Doubt {
+    /// Which sum is wrong, by the algorithm that the page seems to have been written with.
+    fn fault(self, page: &[u8]) -> Fault {
+        let end = page.len() - 8;
+        let (first, last) = (be32(page, 0), be32(page, end));
+        let Self::Sums(new) = self else {
+            return fault(What::Lsn, be32(page, end + 4), be32(page, 20));
+        };
+        let crc = legacy_crc32(page);
+        if first == crc {
+            return fault(What::Trailer, last, crc);
+        }
+        // Both kinds of CRC-32C stand in both places.
+        if first == last {
+            return fault(What::Checksum, first, crc);
+        }
+        let new = new.unwrap_or_else(|| legacy_fold(page));
+        let old = old_fold(page);
+        if first == new {
+            fault(What::Trailer, last, old)
+        } else if last == old {
+            fault(What::Checksum, first, new)
+        } else {
+            fault(What::Checksum, first, crc)
+        }
+    }
+}
+
 /// Both sums of a page that is neither encrypted nor compressed, and its LSN.
-fn plain_sums(page: &[u8]) -> Result<Passed, Fault> {
+fn plain_sums(page: &[u8]) -> Result<Passed, Doubt> {
     let end = page.len() - 8;
     let (first, last) = (be32(page, 0), be32(page, end));
     let passed = if first == NO_SUM && last == NO_SUM {
@@ -175,33 +215,25 @@ fn plain_sums(page: &[u8]) -> Result<Passed, Fault> {
         both_sums(page, first, last)?;
         Passed::Sum
     };
-    let (begin, end) = (be32(page, 20), be32(page, end + 4));
-    if begin != end {
-        return Err(fault(What::Lsn, end, begin));
-    }
-    Ok(passed)
+    if be32(page, 20) == be32(page, end + 4) { Ok(passed) } else { Err(Doubt::Lsn) }
 }
 
-/// Whether both sums are right by one algorithm; if not, which one is wrong by the algorithm that
-/// the page seems to have been written with.
-fn both_sums(page: &[u8], first: u32, last: u32) -> Result<(), Fault> {
-    let crc = legacy_crc32(page);
-    if first == crc && last == crc {
+/// Whether both sums are right by one algorithm. The old one takes twenty times as long, so it is
+/// left out where the one of its two sums that takes no time is wrong.
+fn both_sums(page: &[u8], first: u32, last: u32) -> Result<(), Doubt> {
+    if first == last && (first == legacy_crc32(page) || first == legacy_crc32_big_endian(page)) {
         return Ok(());
     }
-    let (new, old) = (legacy_fold(page), fold(page.get(..26).unwrap_or_default()));
-    if first == new && last == old {
-        return Ok(());
+    if last != old_fold(page) {
+        return Err(Doubt::Sums(None));
     }
-    Err(if first == crc {
-        fault(What::Trailer, last, crc)
-    } else if first == new {
-        fault(What::Trailer, last, old)
-    } else if last == old {
-        fault(What::Checksum, first, new)
-    } else {
-        fault(What::Checksum, first, crc)
-    })
+    let new = legacy_fold(page);
+    if first == new { Ok(()) } else { Err(Doubt::Sums(Some(new))) }
+}
+
+/// The old algorithm's second sum: of the page's header alone.
+fn old_fold(page: &[u8]) -> u32 {
+    fold(page.get(..26).unwrap_or_default())
 }
 
 fn legacy_pieces(page: &[u8]) -> [&[u8]; 2] {
@@ -210,6 +242,11 @@ fn legacy_pieces(page: &[u8]) -> [&[u8]; 2] {
 
 fn legacy_crc32(page: &[u8]) -> u32 {
     legacy_pieces(page).into_iter().fold(0, |sum, piece| sum ^ crc32c(piece))
+}
+
+fn legacy_crc32_big_endian(page: &[u8]) -> u32 {
+    let [head, body] = legacy_pieces(page);
+    crc32c_big_endian(head, 4) ^ crc32c_big_endian(body, 38)
 }
 
 fn legacy_fold(page: &[u8]) -> u32 {
@@ -222,6 +259,11 @@ fn zip_pieces(page: &[u8]) -> [&[u8]; 3] {
 
 fn zip_crc32(page: &[u8]) -> u32 {
     zip_pieces(page).into_iter().fold(0, |sum, piece| sum ^ crc32c(piece))
+}
+
+fn zip_crc32_big_endian(page: &[u8]) -> u32 {
+    let [head, kind, body] = zip_pieces(page);
+    crc32c_big_endian(head, 4) ^ crc32c_big_endian(kind, 24) ^ crc32c_big_endian(body, 34)
 }
 
 fn zip_adler32(page: &[u8]) -> u32 {

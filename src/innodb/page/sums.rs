@@ -1,8 +1,27 @@
-//! The three sums that InnoDB has had.
+//! The sums that InnoDB has had.
 
 /// CRC-32C of bytes; hardware where there is any.
 pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
+}
+
+/// What MySQL before 5.7 took for CRC-32C on big-endian machines, of bytes that lie at `at` in their
+/// page: where eight bytes lie at a multiple of eight, it reads them as one number, whose lowest
+/// byte is the last one there, and takes that one first.
+pub(super) fn crc32c_big_endian(bytes: &[u8], at: usize) -> u32 {
+    let unaligned = at.next_multiple_of(8) - at;
+    let (head, rest) = bytes.split_at(unaligned.min(bytes.len()));
+    let (words, tail) = rest.as_chunks::<8>();
+    let mut crc = crc32c::crc32c(head);
+    let mut turned = [[0; 8]; 128];
+    for words in words.chunks(turned.len()) {
+        for (to, from) in turned.iter_mut().zip(words) {
+            *to = u64::from_be_bytes(*from).to_le_bytes();
+        }
+        let turned = turned.get(..words.len()).unwrap_or_default();
+        crc = crc32c::crc32c_append(crc, turned.as_flattened());
+    }
+    crc32c::crc32c_append(crc, tail)
 }
 
 /// InnoDB's own sum of bytes, begun with 0. Only its low half is ever stored.
@@ -50,6 +69,26 @@ mod tests {
         let bytes: Vec<u8> = (0..3000_u32).map(|i| ((i * i) >> 3).to_le_bytes()[0]).collect();
         for len in (0..600).chain([1024, 2047, 2999]) {
             assert_eq!(crc32c(&bytes[..len]), crc32c_by_bits(&bytes[..len]), "{len}");
+        }
+    }
+
+    /// Eight bytes are turned around where they are read as one number, and no others.
+    #[test]
+    fn big_endian_machines_take_eight_bytes_in_reverse() {
+        let bytes: Vec<u8> = (0..3000_u32).map(|i| ((i * i) >> 3).to_le_bytes()[0]).collect();
+        for (at, len) in (0..9).flat_map(|at| (0..40).chain([1023, 2500]).map(move |len| (at, len)))
+        {
+            let mut turned = bytes[..len].to_vec();
+            let mut place = 0;
+            while place + 8 <= len {
+                if (at + place) % 8 == 0 {
+                    turned[place..place + 8].reverse();
+                    place += 8;
+                } else {
+                    place += 1;
+                }
+            }
+            assert_eq!(crc32c_big_endian(&bytes[..len], at), crc32c_by_bits(&turned), "{at} {len}");
         }
     }
 
