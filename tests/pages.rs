@@ -1,11 +1,9 @@
-//! Pages of every layout, damaged in every byte; files fed in any slices, with holes, damaged
-//! layouts, and pages in the wrong places.
+//! Pages of every layout; files fed in any slices, with holes, damaged layouts, and pages in the wrong
+//! places. That each byte is covered is shown by `tests/every_byte`.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
-
-use std::io::Read as _;
 
 use common::pages::{self, PAGE, Sample};
 use xbkit::innodb::page::{Layout, Role, TablespaceChecker};
@@ -23,55 +21,6 @@ fn a_page_of_each_layout_is_right() {
             if sample.is_unsummed { Verdict::Unchecked(Reason::NoChecksum) } else { Verdict::Good };
         assert_eq!(verdict, expected, "{}", sample.name);
     }
-}
-
-/// Two values for each byte of a page; all that is not found is what the layout leaves open.
-#[test]
-fn each_byte_of_each_layout_is_noticed_or_known_to_be_free() {
-    for mut sample in pages::all() {
-        let layout = layout(&sample);
-        let plain = sample.page.clone();
-        let tried: Vec<usize> = (0..plain.len()).filter(|at| is_tried(*at, &sample)).collect();
-        for at in tried {
-            let is_free = sample.free.iter().any(|(from, to)| (*from..*to).contains(&at));
-            for other in [plain[at] ^ 0xff, plain[at] ^ (1 << (at % 8))] {
-                sample.page[at] = other;
-                let verdict = layout.check(PAGE.into(), &sample.page);
-                let what = format!("{}, byte {at} is {other:#x}: {verdict:?}", sample.name);
-                match verdict {
-                    Verdict::Bad(_) => assert!(!is_free, "{what}"),
-                    // Two ways to say the same in LZ4, spare bits in zlib: what it unpacks to counts.
-                    _ if !is_free => assert!(unpacks_alike(&plain, &sample.page), "{what}"),
-                    _ => {}
-                }
-                sample.page[at] = plain[at];
-            }
-        }
-    }
-}
-
-/// Each byte where that takes a second; of large pages the ends, and bytes all over.
-fn is_tried(at: usize, sample: &Sample) -> bool {
-    let size = sample.page.len();
-    let is_fast = size <= 4096 || sample.name.starts_with("full_crc32");
-    is_fast || at < 128 || at >= size - 128 || at.is_multiple_of(61)
-}
-
-fn unpacks_alike(one: &[u8], other: &[u8]) -> bool {
-    let unpack = |page: &[u8]| {
-        let len = usize::from(u16::from_be_bytes([page[32], page[33]]));
-        let (data, size) = (&page[38..38 + len], page.len() - 38);
-        match page[27] {
-            1 => {
-                let mut plain = Vec::new();
-                flate2::read::ZlibDecoder::new(data).read_to_end(&mut plain).unwrap();
-                Some(plain)
-            }
-            2 => lz4_flex::block::decompress(data, size).ok(),
-            _ => None,
-        }
-    };
-    unpack(one).is_some_and(|plain| Some(plain) == unpack(other))
 }
 
 #[test]

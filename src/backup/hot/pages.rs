@@ -323,13 +323,10 @@ impl<'r> PageReading<'r> {
 
     fn corrupt(&self, offset: u64, what: &str, tries: u32) -> Error {
         let message = format!("{what}, also after reading it {tries} times");
-        Error::new(ErrorKind::PageCorrupt, message)
-            .at_path(&self.of.path)
-            .at_file(offset)
-            .hint(
-                "the table may be damaged: ask the server by CHECK TABLE, or innochecksum; \
+        Error::new(ErrorKind::PageCorrupt, message).at_path(&self.of.path).at_file(offset).hint(
+            "the table may be damaged: ask the server by CHECK TABLE, or innochecksum; \
                  --log-page-corruption lists all damaged pages and carries them along",
-            )
+        )
     }
 }
 
