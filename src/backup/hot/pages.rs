@@ -179,26 +179,26 @@ impl<'r> PageReading<'r> {
         }
         let role = if self.of.kind == SpaceKind::System { Role::System } else { Role::Own };
         let mut page0 = vec![0; MAX_PAGE];
+        let mut last = String::new();
         for tried in 0..TRIES {
-            let len = self.read_file(&mut page0, 0)?;
+            let len = self.read_anew(&mut page0, 0)?;
             let bytes = page0.get(..len).unwrap_or_default();
-            if let Some(layout) = Layout::of(bytes, role)
-                && let Some(page) = bytes.get(..layout.page_size())
-                && !matches!(layout.check(0, page), Verdict::Bad(_))
-            {
-                if role == Role::System {
-                    *self.tables.system.lock() = Some(layout.clone());
-                }
-                return Ok(Some(layout));
-            }
             if bytes.iter().all(|byte| *byte == 0) {
                 return Ok(None); // of undo logs just made; there is nothing to check
+            }
+            match true_layout(bytes, role) {
+                Ok(layout) => {
+                    if role == Role::System {
+                        *self.tables.system.lock() = Some(layout.clone());
+                    }
+                    return Ok(Some(layout));
+                }
+                Err(why) => last = why,
             }
             pause(tried);
         }
         if !self.tables.damage.is_carried() {
-            let what = "its begin is no page 0, or one that does not match its checksum";
-            return Err(self.corrupt(0, what, TRIES));
+            return Err(self.corrupt(0, &last, TRIES));
         }
         self.guess_layout(role)
     }
@@ -214,6 +214,15 @@ impl<'r> PageReading<'r> {
             self.found.judge_unknown(TablespaceChecker::new(role));
         }
         Ok(layout)
+    }
+
+    /// Reads what the server wrote last, when it writes past the page cache: another reader may
+    /// have left an older state there.
+    fn read_anew(&self, room: &mut [u8], offset: u64) -> Result<usize> {
+        if self.tables.direct {
+            file::dont_need(&self.file, offset & !4095, room.len() as u64 + 4096);
+        }
+        self.read_file(room, offset)
     }
 
     fn read_file(&self, room: &mut [u8], offset: u64) -> Result<usize> {
@@ -278,7 +287,7 @@ impl<'r> PageReading<'r> {
             for (index, _) in torn {
                 let nth = usize::try_from(index - first).unwrap_or(usize::MAX);
                 let Some(page) = bytes.chunks_exact_mut(size).nth(nth) else { continue };
-                if self.read_file(page, index * size as u64)? < size {
+                if self.read_anew(page, index * size as u64)? < size {
                     continue; // the file was cut meanwhile: the redo log knows of it
                 }
                 let verdict = layout.check(index, page);
@@ -310,7 +319,7 @@ impl<'r> PageReading<'r> {
     fn read_alike(&self, page: &mut [u8], offset: u64) -> Result<()> {
         let mut again = vec![0; page.len()];
         for tried in 0..TRIES {
-            let len = self.read_file(&mut again, offset)?;
+            let len = self.read_anew(&mut again, offset)?;
             if len < page.len() || again == *page {
                 return Ok(());
             }
@@ -343,7 +352,7 @@ impl Reading for PageReading<'_> {
         };
         let len = match direct {
             Some(len) => len,
-            None => self.read_file(room, offset)?,
+            None => self.read_anew(room, offset)?,
         };
         self.check(room.get_mut(..len).unwrap_or_default(), offset)?;
         Ok(len)
@@ -351,6 +360,18 @@ impl Reading for PageReading<'_> {
 
     fn findings(&mut self) -> Option<Findings> {
         Some(self.found.end(self.layout.as_ref()))
+    }
+}
+
+/// The layout that page 0 claims, if that page is right by it; else what is wrong.
+fn true_layout(bytes: &[u8], role: Role) -> std::result::Result<Layout, String> {
+    let layout = Layout::of(bytes, role).ok_or("it does not begin with a page 0")?;
+    let Some(page) = bytes.get(..layout.page_size()) else {
+        return Err(format!("it ends within page 0, after {} bytes", bytes.len()));
+    };
+    match layout.check(0, page) {
+        Verdict::Bad(fault) => Err(format!("page 0: {fault}")),
+        _ => Ok(layout),
     }
 }
 
