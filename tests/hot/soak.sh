@@ -102,8 +102,13 @@ run_backup() {
             ${throttle:+--throttle=$throttle} >"$fifo" 2>"$dir/log" </dev/null &
     fi
     backup=$!
-    { # what the server is doing, if it takes long
-        sleep 60
+    { # what the server is doing, if locks are held for long, or everything takes long
+        held=0
+        for _ in {1..100}; do
+            sleep 1
+            if grep -q '^xbkit: DDL during' "$dir/log" && ! grep -q '^xbkit: locks released' "$dir/log"; then held=$((held + 1)); fi
+            [ $held -lt 8 ] || break
+        done
         timeout 5 mariadb --no-defaults --socket="$dir/s/sock" --user=root \
             --execute="SHOW FULL PROCESSLIST; SHOW ENGINE INNODB STATUS\G"
         ! command -v gdb >/dev/null || timeout 20 gdb -p "${SERVER_PIDS[$dir/s]}" -batch -ex "thread apply all bt 12"
@@ -218,7 +223,7 @@ for ((round = 1; round <= rounds; round++, seed++)); do
         flush-log-at-trx-commit=2 checksum-algorithm=crc32 undo-tablespaces=3 flush-method=fsync
     pick loads "w_bank w_many w_ddl" "w_bank w_many w_ddl" "w_bank w_many" "w_bank w_ddl w_ddl"
     pick sink fast slow slow
-    pick rate 3m 5m 10m
+    pick rate 6m 10m 16m
     pick throttle "" "" 15M
     pick log_size 8M 10M 10M 24M
     pick fault none none none none kill-server kill-backup kill-sink stop-sink stop-backup stop-server tear tear-stays

@@ -32,10 +32,14 @@ struct FileRecord {
     end: usize,
 }
 
-/// The record at `at`, if it is one about files.
+/// Records that hold names: of files made, deleted, renamed and changed. `FILE_CHECKPOINT` (0xf0)
+/// holds an LSN there, whose bytes may look like one.
+const NAMING: [u8; 4] = [0x80, 0x90, 0xa0, 0xb0];
+
+/// The record at `at`, if it is one that names files.
 fn file_record(records: &[u8], at: usize) -> Option<FileRecord> {
     let first = *records.get(at)?;
-    if first & 0x80 == 0 {
+    if !NAMING.contains(&(first & 0xf0)) {
         return None;
     }
     let mut from = at + 1;
@@ -120,5 +124,15 @@ mod tests {
         for cut in 0..before.len() {
             localise(&mut before[..cut].to_vec()); // never beyond its end
         }
+    }
+
+    /// `FILE_CHECKPOINT` has an LSN where others have a name.
+    #[test]
+    fn an_lsn_is_no_name() {
+        let lsn = 0x2f2f_2f34_u64.to_be_bytes(); // "///4" behind zeros
+        let checkpoint = [&[0xfa, 0, 0], &lsn[..]].concat();
+        let mut records = checkpoint.clone();
+        assert!(!localise(&mut records));
+        assert_eq!(records, checkpoint);
     }
 }
