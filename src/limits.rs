@@ -142,6 +142,13 @@ pub const CAT_MEMORY: usize = 16 << 20;
 /// write in six.
 pub const MANIFEST_LINE: usize = 64 << 10;
 
+/// Seconds that a hot backup may wait for a lock: what `MariaDB` takes for `lock_wait_timeout`.
+pub const LOCK_WAIT_RANGE: std::ops::RangeInclusive<u64> = 1..=31_536_000;
+
+/// Bytes of the buffer pool of a server that recovers a backup. Less than 5 MiB `MariaDB` does not
+/// take.
+pub const RECOVERY_MEMORY: std::ops::RangeInclusive<u64> = (5 << 20)..=MEMBER_SIZE;
+
 /// Most bytes in each spool of a hot backup, unless asked otherwise: 1 TiB, which is to say that
 /// the free space of the spool's directory is the limit.
 #[cfg(feature = "server")]

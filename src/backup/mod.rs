@@ -8,6 +8,7 @@
 mod datadir;
 #[cfg(feature = "server")]
 mod hot;
+mod into;
 mod lock;
 
 #[cfg(feature = "server")]
@@ -21,6 +22,7 @@ use crate::create::run::stream;
 use crate::create::{CreateReport, DamagedPages, StreamOptions, streaming_builder};
 use crate::error::Result;
 use crate::event::Observer;
+use crate::format::any::Format;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 
@@ -127,6 +129,22 @@ impl Backup {
     ) -> Result<CreateReport> {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         self.run_sink(Sink::from_fd(output, pulse.clone())?, &pulse)
+    }
+
+    /// Backs up into a directory, which is new or empty, instead of a stream. Files are stored as
+    /// the members of an xbstream would be: compressed and encrypted, if that is asked for. If the
+    /// job fails, none is left there.
+    pub fn run_into(
+        &self,
+        dir: impl AsRef<Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<CreateReport> {
+        let mut job = self.clone();
+        job.options.format = Format::Xbstream;
+        let (parallel, cancel) = (self.options.parallel, self.options.cancel.as_ref());
+        into::into_dir(dir.as_ref(), parallel, cancel, observer, |output, observer| {
+            job.run_fd(output, observer)
+        })
     }
 
     fn run_sink(&self, sink: Sink<'_>, pulse: &Pulse<'_>) -> Result<CreateReport> {

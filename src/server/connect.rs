@@ -7,9 +7,17 @@ use std::time::Duration;
 use mysql::{ClientIdentity, OptsBuilder, SslOpts};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::server::option_file::OptionFiles;
+use crate::sys::file;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The groups of option files that say how to reach a server.
+const GROUPS: [&str; 3] = ["client", "client-mariadb", "xbkit"];
+
+/// Longest password file.
+const MAX_PASSWORD: usize = 4096;
 
 /// A password: never printed, and overwritten when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -19,6 +27,34 @@ impl Secret {
     /// Keeps a password.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Reads a password: the first line of a file, without its end.
+    ///
+    /// # Errors
+    /// `Source` and its like for a file that cannot be read, `InvalidArgument` for one that does not
+    /// begin with a line of UTF-8 text of less than 4096 bytes.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut bytes = file::read_head(path, MAX_PASSWORD).map_err(|error| {
+            Error::io(ErrorKind::Source, "reading the password file", error).at_path(path)
+        })?;
+        let secret = Self::of_first_line(&bytes);
+        bytes.fill(0);
+        std::hint::black_box(&bytes);
+        secret.ok_or_else(|| {
+            let message = "the password file does not begin with a line of UTF-8 text";
+            Error::new(ErrorKind::InvalidArgument, message).at_path(path)
+        })
+    }
+
+    fn of_first_line(bytes: &[u8]) -> Option<Self> {
+        let line = bytes.split(|byte| *byte == b'\n').next()?;
+        if line.len() >= MAX_PASSWORD {
+            return None;
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        std::str::from_utf8(line).ok().map(Self::new)
     }
 }
 
@@ -60,7 +96,18 @@ impl Connect {
 
     /// By TCP. The server must run on this machine all the same, as its files are read from disk.
     pub fn tcp(host: impl Into<String>, port: u16) -> Self {
-        Self { host: Some(host.into()), port: Some(port), ..Self::default() }
+        Self::host(host).port(port)
+    }
+
+    /// By TCP, through the port 3306 unless [`Connect::port`] says another.
+    pub fn host(name: impl Into<String>) -> Self {
+        Self { host: Some(name.into()), ..Self::default() }
+    }
+
+    /// The port of the host.
+    pub fn port(mut self, number: u16) -> Self {
+        self.port = Some(number);
+        self
     }
 
     /// The account; the server decides if none is given.
@@ -100,6 +147,57 @@ impl Connect {
     pub fn tls_trust_any(mut self, on: bool) -> Self {
         self.tls_trust_any = on;
         self
+    }
+
+    /// What an option file says in the groups `[client]`, `[client-mariadb]` and `[xbkit]`: `socket`,
+    /// `host`, `port`, `user`, `password`, `ssl-ca`.
+    ///
+    /// # Errors
+    /// See [`OptionFiles::read_named`]; `InvalidArgument` if the port is none.
+    pub fn of_option_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut files = OptionFiles::default();
+        files.read_named(path)?;
+        let text = |name: &str| files.text(&GROUPS, name);
+        let port = text("port").map(str::parse).transpose().map_err(|_| {
+            let message = "the port in the option file is not a number to 65535";
+            Error::new(ErrorKind::InvalidArgument, message).at_path(path)
+        })?;
+        let far = text("host").filter(|host| !host.eq_ignore_ascii_case("localhost"));
+        let tls_ca = text("ssl-ca").map(PathBuf::from);
+        Ok(Self {
+            // A server on another host is not the one behind the socket.
+            socket: text("socket").filter(|_| far.is_none()).map(PathBuf::from),
+            host: far.map(str::to_owned),
+            port,
+            user: text("user").map(str::to_owned),
+            password: text("password").map(Secret::new),
+            tls: tls_ca.is_some(),
+            tls_ca,
+            ..Self::default()
+        })
+    }
+
+    /// Fills in from another what is not set here. Where the server is counts as one thing, but for
+    /// the port of a host.
+    pub fn or(mut self, other: Self) -> Self {
+        if self.socket.is_none() && self.host.is_none() {
+            (self.socket, self.host) = (other.socket, other.host);
+        }
+        self.port = self.port.or(other.port);
+        self.user = self.user.or(other.user);
+        self.password = self.password.or(other.password);
+        if !self.tls {
+            (self.tls, self.tls_trust_any) = (other.tls, other.tls_trust_any);
+        }
+        self.tls_ca = self.tls_ca.or(other.tls_ca);
+        self.tls_identity = self.tls_identity.or(other.tls_identity);
+        self
+    }
+
+    /// Whether it says where the server is.
+    pub fn has_place(&self) -> bool {
+        self.socket.is_some() || self.host.is_some()
     }
 
     /// The place, for messages.
@@ -145,5 +243,23 @@ impl Connect {
             options = options.ssl_opts(tls);
         }
         Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_file_is_its_first_line() {
+        assert!(Secret::of_first_line(b"s3cret \r\nmore") == Some(Secret::new("s3cret ")));
+        assert!(Secret::of_first_line(b"") == Some(Secret::new("")));
+        assert!(Secret::of_first_line(b"\xff").is_none());
+    }
+
+    #[test]
+    fn nothing_prints_a_password() {
+        let connect = Connect::socket("/s").user("u").password(Secret::new("s3cret"));
+        assert!(!format!("{connect:?}").contains("s3cret"));
     }
 }

@@ -3,11 +3,13 @@
 //! The wire protocol is the `mysql` crate's; what is asked, and what the answers mean, is here.
 
 mod connect;
+mod option_file;
 mod session;
 mod stage;
 mod state;
 
 pub use connect::{Connect, Secret};
+pub use option_file::{OptionEntry, OptionFiles};
 pub(crate) use session::{Rows, Session};
 pub use stage::StageTimes;
 pub(crate) use stage::{LOCKED_PATIENCE, Stage, Stages};

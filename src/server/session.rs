@@ -209,7 +209,7 @@ fn connect_error(error: mysql::Error, place: &str) -> Error {
             ErrorKind::Auth,
             format!("the server on {place} refuses the login: {} ({})", error.message, error.code),
         )
-        .hint("see --user and the ways to give a password"),
+        .hint("check the account and its password"),
         mysql::Error::IoError(error) => {
             Error::io(ErrorKind::Connect, format!("connecting to the server on {place}"), error)
         }

@@ -167,6 +167,14 @@ pub(crate) fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
     std::fs::metadata(path).ok().map(|meta| Fingerprint::of(&meta))
 }
 
+/// Whether a name leads to a regular file that everybody may write to.
+#[cfg(feature = "server")]
+pub(crate) fn is_world_writable(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    let found = std::fs::metadata(path)?;
+    Ok(found.is_file() && found.permissions().mode() & 0o002 != 0)
+}
+
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     use std::io::Read;
@@ -181,10 +189,10 @@ pub(crate) fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads the first bytes of a file, up to `len`.
+/// Reads the first bytes of a file, up to `len`, without leaving copies of them behind.
 pub(crate) fn read_head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
     use std::io::Read;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(len);
     open_read(path)?.take(len as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

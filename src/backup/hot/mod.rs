@@ -29,10 +29,12 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::into::into_dir;
 use crate::create::run::stream_fed;
 use crate::create::{CreateReport, DamagedPages, StreamOptions, streaming_builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
+use crate::format::any::Format;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::limits;
@@ -187,6 +189,22 @@ impl ServerBackup {
         let pulse = Pulse::new(observer, self.options.cancel.clone());
         let sink = Sink::from_fd(output, pulse.clone())?;
         self.stream(sink, &pulse)
+    }
+
+    /// Backs up into a directory, which is new or empty, instead of a stream. Files are stored as
+    /// the members of an xbstream would be: compressed and encrypted, if that is asked for. If the
+    /// job fails, none is left there.
+    pub fn run_into(
+        &self,
+        dir: impl AsRef<Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<ServerReport> {
+        let mut job = self.clone();
+        job.options.format = Format::Xbstream;
+        let (parallel, cancel) = (self.options.parallel, self.options.cancel.as_ref());
+        into_dir(dir.as_ref(), parallel, cancel, observer, |output, observer| {
+            job.run_fd(output, observer)
+        })
     }
 
     fn stream(&self, sink: Sink<'_>, pulse: &Pulse<'_>) -> Result<ServerReport> {

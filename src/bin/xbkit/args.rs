@@ -161,7 +161,7 @@ struct BackupArgs {
     #[arg(long, value_name = "SIZE", value_parser = rate)]
     throttle: Option<u64>,
     /// Wait so many seconds for a lock, while others queue behind
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(limits::LOCK_WAIT_RANGE))]
     lock_wait_timeout: Option<u64>,
     /// Keep what makes the restored server a replica of this one's primaries
     #[arg(long)]
@@ -213,7 +213,7 @@ struct RecoveryArgs {
     #[arg(long, value_name = "PROGRAM")]
     server: Option<PathBuf>,
     /// Memory for its buffer pool; 128M if not given
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     use_memory: Option<u64>,
     /// A further option for it, such as `file_key_management_filename=FILE`
     #[arg(long, value_name = "NAME=VALUE")]
@@ -669,6 +669,13 @@ fn bytes(text: &str) -> Result<u64, String> {
     parse_number(text)
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| "not a number, or not one of the suffixes K, M, G, T".to_owned())
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    bytes(text)?;
+    let range = limits::RECOVERY_MEMORY;
+    let number = parse_number(text).filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("not within {} to {} bytes", range.start(), range.end()))
 }
 
 /// Other programs take a bare number for multiples of a megabyte, of which there are two kinds.

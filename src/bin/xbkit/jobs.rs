@@ -7,8 +7,8 @@ use std::time::Duration;
 use xbkit::pages::Tally;
 use xbkit::{
     Backup, CancelToken, ChangedFiles, Connect, Convert, ConvertReport, Create, CreateReport,
-    DamagedPages, DecodeFiles, Dialect, Error, ErrorKind, Extract, ExtractReport, FdWriter, Format,
-    Prepare, PutBack, Restore, Result, ServerBackup, ServerReport, Silent,
+    DamagedPages, DecodeFiles, Dialect, Extract, ExtractReport, FdWriter, Format, Prepare, PutBack,
+    Restore, Result, ServerBackup, ServerReport,
 };
 
 use crate::coding::{Decoding, Storing};
@@ -173,36 +173,15 @@ impl HotBackup {
         Ok((totals_of_create(&report.created), report))
     }
 
-    /// The same into a directory, which is new or empty: a stream that is extracted at once.
+    /// The same into a directory, which is new or empty.
     pub(crate) fn run_into(
         self,
         dir: &Path,
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<(Totals, ServerReport)> {
-        let (reader, writer) = std::io::pipe()
-            .map_err(|error| Error::io(ErrorKind::Source, "making a pipe", error))?;
-        let extract = Extract::into_dir(dir).parallel(extracting_threads()).cancel(token.clone());
-        let job = self.job(token);
-        std::thread::scope(|scope| {
-            let extracting = scope.spawn(move || extract.run_fd(reader.as_fd(), &mut Silent));
-            let made = job.run_fd(writer.as_fd(), reporter);
-            if made.is_err() {
-                // The end of a stream is where it was cut; whole chunks before must not pass.
-                let _ = std::io::Write::write_all(&mut &writer, b"cut");
-            }
-            drop(writer);
-            let extracted = extracting
-                .join()
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "the extraction panicked")));
-            match (made, extracted) {
-                (Err(made), Err(extracted)) if made.kind() == ErrorKind::PipeClosed => {
-                    Err(extracted)
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error),
-                (Ok(report), Ok(_)) => Ok((totals_of_create(&report.created), report)),
-            }
-        })
+        let report = self.job(token).run_into(dir, reporter)?;
+        Ok((totals_of_create(&report.created), report))
     }
 
     fn job(self, token: CancelToken) -> ServerBackup {

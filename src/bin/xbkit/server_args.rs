@@ -1,15 +1,11 @@
 //! How `xbkit` reaches a server: options, a password file, the environment, an option file.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use xbkit::{Connect, Error, ErrorKind, Result, Secret};
 
-use crate::dropin::{DefaultsFile, SOCKETS};
-
-/// Longest password file.
-const MAX_PASSWORD: usize = 4096;
+use crate::dropin::SOCKETS;
 
 /// Where the server is, and whose account to use.
 #[derive(Debug, Default, clap::Args)]
@@ -22,7 +18,7 @@ pub(crate) struct ServerArgs {
     #[arg(short = 'H', long, value_name = "HOST")]
     host: Option<String>,
     /// The TCP port; 3306 if not given
-    #[arg(short = 'P', long, value_name = "PORT")]
+    #[arg(short = 'P', long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// The account
     #[arg(short = 'u', long, value_name = "NAME")]
@@ -54,76 +50,68 @@ pub(crate) struct ServerArgs {
 impl ServerArgs {
     /// What all of these say together.
     pub(crate) fn connect(&self) -> Result<Connect> {
-        let file = match &self.defaults_file {
-            Some(path) => DefaultsFile::read(path, &["client", "client-mariadb", "xbkit"])?,
-            None => DefaultsFile::default(),
+        let file = self.defaults_file.as_ref().map(Connect::of_option_file).transpose()?;
+        let far = self.host.as_ref().filter(|host| !host.eq_ignore_ascii_case("localhost"));
+        let mut connect = match (far, &self.socket) {
+            (Some(host), _) => Connect::host(host),
+            (None, Some(socket)) => Connect::socket(socket),
+            (None, None) => Connect::default(),
         };
-        let from_file = |name: &str| file.text(name);
-        let host = self.host.clone().or_else(|| {
-            // A socket that is given here counts more than a host that is given there.
-            if self.socket.is_some() { None } else { from_file("host") }
-        });
-        let far = host.filter(|host| !host.eq_ignore_ascii_case("localhost"));
-        let mut connect = match far {
-            Some(host) => {
-                let port = match (self.port, from_file("port")) {
-                    (Some(port), _) => port,
-                    (None, Some(text)) => text.parse().map_err(|_| {
-                        let message = "the port in the option file is not a number to 65535";
-                        Error::new(ErrorKind::InvalidArgument, message)
-                    })?,
-                    (None, None) => 3306,
-                };
-                Connect::tcp(host, port)
-            }
-            None => Connect::socket(self.socket(from_file("socket"))?),
-        };
-        if let Some(user) = self.user.clone().or_else(|| from_file("user")).or_else(account) {
+        if let Some(port) = self.port {
+            connect = connect.port(port);
+        }
+        if let Some(user) = self.user.clone() {
             connect = connect.user(user);
         }
-        if let Some(password) = self.password(&file)? {
+        if let Some(password) = self.password()? {
             connect = connect.password(password);
         }
         if self.tls || self.tls_no_verify {
             connect = connect.tls(true).tls_trust_any(self.tls_no_verify);
         }
-        if let Some(path) = self.tls_ca.clone().or_else(|| from_file("ssl-ca").map(PathBuf::from)) {
+        if let Some(path) = &self.tls_ca {
             connect = connect.tls_ca(path);
         }
         if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
             connect = connect.tls_identity(cert, key);
         }
-        Ok(connect)
-    }
-
-    fn socket(&self, from_file: Option<String>) -> Result<PathBuf> {
-        if let Some(socket) = self.socket.clone().or_else(|| from_file.map(PathBuf::from)) {
-            return Ok(socket);
+        if let Some(file) = file {
+            connect = connect.or(file);
         }
-        if let Some(socket) = environment("MYSQL_UNIX_PORT") {
-            return Ok(PathBuf::from(socket));
+        if !connect.has_place() {
+            connect = Connect::socket(usual_socket()?).or(connect);
         }
-        SOCKETS.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
-            let message = "no server's socket is in any of the usual places";
-            Error::new(ErrorKind::Connect, message)
-                .hint("name it by --socket, or say --offline for a stopped server")
+        Ok(match account() {
+            Some(account) => connect.or(Connect::default().user(account)),
+            None => connect,
         })
     }
 
-    fn password(&self, file: &DefaultsFile) -> Result<Option<Secret>> {
+    /// As the command line and the environment have it; that of an option file counts less.
+    fn password(&self) -> Result<Option<Secret>> {
         if let Some(path) = &self.password_file {
-            return read_password(path).map(Some);
+            return Secret::from_file(path).map(Some);
         }
         let environment = environment("XBKIT_PASSWORD").or_else(|| environment("MYSQL_PWD"));
-        if let Some(text) = environment {
-            let text = text.into_string().map_err(|_| {
-                let message = "the password in the environment is not UTF-8";
-                Error::new(ErrorKind::InvalidArgument, message)
-            })?;
-            return Ok(Some(Secret::new(text)));
-        }
-        Ok(file.text("password").map(Secret::new))
+        let Some(text) = environment else { return Ok(None) };
+        let text = text.into_string().map_err(|_| {
+            let message = "the password in the environment is not UTF-8";
+            Error::new(ErrorKind::InvalidArgument, message)
+        })?;
+        Ok(Some(Secret::new(text)))
     }
+}
+
+/// Where servers have their sockets.
+fn usual_socket() -> Result<PathBuf> {
+    if let Some(socket) = environment("MYSQL_UNIX_PORT") {
+        return Ok(PathBuf::from(socket));
+    }
+    SOCKETS.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
+        let message = "no server's socket is in any of the usual places";
+        Error::new(ErrorKind::Connect, message)
+            .hint("name it by --socket, or say --offline for a stopped server")
+    })
 }
 
 fn environment(name: &str) -> Option<OsString> {
@@ -133,19 +121,6 @@ fn environment(name: &str) -> Option<OsString> {
 /// Who runs the program, as the MySQL programs find out.
 pub(crate) fn account() -> Option<String> {
     environment("USER").or_else(|| environment("LOGNAME"))?.into_string().ok()
-}
-
-fn read_password(path: &Path) -> Result<Secret> {
-    let bytes = fs::read(path).map_err(|error| {
-        Error::io(ErrorKind::Source, "cannot read the password file", error).at_path(path)
-    })?;
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = std::str::from_utf8(line).ok().filter(|_| bytes.len() <= MAX_PASSWORD);
-    text.map(Secret::new).ok_or_else(|| {
-        let message = "the password file does not begin with a line of UTF-8 text";
-        Error::new(ErrorKind::InvalidArgument, message).at_path(path)
-    })
 }
 
 /// The words of this process's command line, for the backup to remember, without secrets.
@@ -163,19 +138,4 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| {
         Error::io(ErrorKind::Source, "cannot find the current directory", error).at_path(path)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_file_is_its_first_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("p");
-        fs::write(&path, "s3cret \r\nmore").unwrap();
-        assert!(read_password(&path).is_ok());
-        fs::write(&path, b"\xff").unwrap();
-        assert_eq!(read_password(&path).unwrap_err().kind(), ErrorKind::InvalidArgument);
-    }
 }

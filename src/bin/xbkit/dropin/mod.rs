@@ -26,7 +26,6 @@ use crate::voice::{Voice, say};
 
 pub(crate) use self::getopt::parse_number;
 pub(crate) use self::help::page;
-pub(crate) use self::optfile::DefaultsFile;
 pub(crate) use self::probe::SOCKETS;
 pub(crate) use self::settings::scrubbed;
 pub(crate) use self::stream::Named;

@@ -1,17 +1,11 @@
-//! Option files, as the MySQL programs read them: where they lie, their groups, their quoting.
+//! Where option files lie, as the MySQL programs find them.
 
-use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use xbkit::error::escape_path;
+use xbkit::server::OptionFiles;
 use xbkit::{Error, ErrorKind, Result};
-
-/// How deep `!include` may nest: the number at which the MySQL programs stop.
-const INCLUDE_DEPTH: usize = 10;
 
 /// The options that only count at the head of a command line, and say which files are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,28 +31,6 @@ pub(crate) struct Surroundings {
     pub(crate) home: Option<PathBuf>,
     /// `MYSQL_GROUP_SUFFIX`.
     pub(crate) suffix: Option<OsString>,
-}
-
-/// One option of an option file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// The group it stands in.
-    pub(crate) group: Vec<u8>,
-    /// Its name, as it is spelled there.
-    pub(crate) name: Vec<u8>,
-    /// Its argument, unquoted.
-    pub(crate) argument: Option<Vec<u8>>,
-    /// The file, for messages.
-    pub(crate) file: String,
-}
-
-/// What was read.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    /// The options, in the order in which they count: later ones win.
-    pub(crate) entries: Vec<Entry>,
-    /// What should be told, though it goes on.
-    pub(crate) warnings: Vec<String>,
 }
 
 impl Places {
@@ -98,49 +70,28 @@ impl Places {
     ///
     /// # Errors
     /// If a file that was named cannot be read, or a file breaks the rules.
-    pub(crate) fn read(&self, around: &Surroundings) -> Result<Files> {
-        let mut reader = Reader { files: Files::default() };
+    pub(crate) fn read(&self, around: &Surroundings) -> Result<OptionFiles> {
+        let mut files = OptionFiles::default();
         if self.none {
-            return Ok(reader.files);
+            return Ok(files);
         }
         if let Some(only) = &self.only {
-            reader.named(only)?;
-            return Ok(reader.files);
+            files.read_named(only)?;
+            return Ok(files);
         }
         for standard in ["/etc/my.cnf", "/etc/mysql/my.cnf"] {
-            reader.standard(Path::new(standard))?;
+            files.read_standard(Path::new(standard))?;
         }
         if let Some(home) = &around.server_home {
-            reader.standard(&home.join("my.cnf"))?;
+            files.read_standard(&home.join("my.cnf"))?;
         }
         if let Some(extra) = &self.extra {
-            reader.named(extra)?;
+            files.read_named(extra)?;
         }
         if let Some(home) = &around.home {
-            reader.standard(&home.join(".my.cnf"))?;
+            files.read_standard(&home.join(".my.cnf"))?;
         }
-        Ok(reader.files)
-    }
-}
-
-/// What some groups of one option file say.
-#[derive(Debug, Default)]
-pub(crate) struct DefaultsFile(Vec<Entry>);
-
-impl DefaultsFile {
-    /// Reads a file, and what it includes.
-    pub(crate) fn read(path: &Path, groups: &[&str]) -> Result<Self> {
-        let places = Places { only: Some(path.to_owned()), ..Places::default() };
-        let files = places.read(&Surroundings::default())?;
-        let is_wanted = |entry: &Entry| groups.iter().any(|g| g.as_bytes() == entry.group);
-        Ok(Self(files.entries.into_iter().filter(is_wanted).collect()))
-    }
-
-    /// The last value that an option has.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        let is_it = |entry: &&Entry| super::getopt::normal(&entry.name) == name;
-        let value = self.0.iter().rev().find(is_it)?.argument.clone()?;
-        String::from_utf8(value).ok()
+        Ok(files)
     }
 }
 
@@ -210,221 +161,15 @@ fn check_not_later(args: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-struct Reader {
-    files: Files,
-}
-
-impl Reader {
-    /// A file in a standard place: it need not be there.
-    fn standard(&mut self, path: &Path) -> Result<()> {
-        match load(path) {
-            Ok(Loaded::Text(text)) => self.parse(path, &text, 0),
-            Ok(Loaded::WorldWritable) => {
-                self.files
-                    .warnings
-                    .push(format!("world-writable option file '{}' is ignored", escape_path(path)));
-                Ok(())
-            }
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) => {
-                self.files.warnings.push(format!(
-                    "option file '{}' cannot be read and is ignored: {error}",
-                    escape_path(path)
-                ));
-                Ok(())
-            }
-        }
-    }
-
-    /// A file that the command line names: without it we would work with the wrong settings.
-    fn named(&mut self, path: &Path) -> Result<()> {
-        match load(path) {
-            Ok(Loaded::Text(text)) => self.parse(path, &text, 0),
-            Ok(Loaded::WorldWritable) => Err(Error::new(
-                ErrorKind::Permission,
-                "the option file is writable by everybody, and so not to be trusted",
-            )
-            .at_path(path)
-            .hint("chmod o-w the file")),
-            Err(error) => {
-                Err(Error::io(ErrorKind::Source, "cannot read the option file", error)
-                    .at_path(path))
-            }
-        }
-    }
-
-    fn parse(&mut self, path: &Path, text: &[u8], depth: usize) -> Result<()> {
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let file = escape_path(path);
-        let mut group: Option<Vec<u8>> = None;
-        for (number, line) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {
-            let line = line.trim_ascii();
-            match line {
-                [] | [b'#' | b';', ..] => {}
-                [b'!', directive @ ..] => self.directive(path, directive, depth)?,
-                [b'[', header @ ..] => {
-                    let end = header.iter().position(|byte| *byte == b']').ok_or_else(|| {
-                        broken(path, number, "a group's name does not end in ']'")
-                    })?;
-                    group = header.get(..end).map(|name| name.trim_ascii_end().to_vec());
-                }
-                option => {
-                    let group = group.clone().ok_or_else(|| {
-                        broken(path, number, "an option stands before the first group")
-                    })?;
-                    let (name, argument) = split_option(option);
-                    self.files.entries.push(Entry { group, name, argument, file: file.clone() });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn directive(&mut self, from: &Path, directive: &[u8], depth: usize) -> Result<()> {
-        let blank = directive.iter().position(u8::is_ascii_whitespace);
-        let (word, target) = directive.split_at(blank.unwrap_or(directive.len()));
-        let target = PathBuf::from(OsStr::from_bytes(target.trim_ascii()));
-        if !matches!(word, b"include" | b"includedir") || target.as_os_str().is_empty() {
-            return Ok(());
-        }
-        if depth >= INCLUDE_DEPTH {
-            self.files.warnings.push(format!(
-                "'{}' is ignored: option files include one another more than {INCLUDE_DEPTH} deep",
-                escape_path(&target)
-            ));
-            return Ok(());
-        }
-        if word == b"include" {
-            return self.include(&target, depth);
-        }
-        let mut found = list_cnf(&target).map_err(|error| {
-            Error::io(ErrorKind::Source, "cannot read the directory of option files", error)
-                .at_path(&target)
-                .hint(format!("it is named by !includedir in {}", escape_path(from)))
-        })?;
-        found.sort();
-        found.iter().try_for_each(|path| self.include(path, depth))
-    }
-
-    fn include(&mut self, path: &Path, depth: usize) -> Result<()> {
-        match load(path) {
-            Ok(Loaded::Text(text)) => self.parse(path, &text, depth + 1),
-            Ok(Loaded::WorldWritable) | Err(_) if depth + 1 > INCLUDE_DEPTH => Ok(()),
-            Ok(Loaded::WorldWritable) => {
-                self.files
-                    .warnings
-                    .push(format!("world-writable option file '{}' is ignored", escape_path(path)));
-                Ok(())
-            }
-            Err(error) if is_absent(&error) => Ok(()),
-            Err(error) => {
-                Err(Error::io(ErrorKind::Source, "cannot read the option file", error)
-                    .at_path(path))
-            }
-        }
-    }
-}
-
-enum Loaded {
-    Text(Vec<u8>),
-    WorldWritable,
-}
-
-fn load(path: &Path) -> io::Result<Loaded> {
-    let found = fs::metadata(path)?;
-    // Whoever may write the file could choose what is backed up, and from where.
-    if found.file_type().is_file() && found.permissions().mode() & 0o002 != 0 {
-        return Ok(Loaded::WorldWritable);
-    }
-    if found.size() > 64 << 20 {
-        return Err(io::Error::other("it is larger than 64 MiB"));
-    }
-    fs::read(path).map(Loaded::Text)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn list_cnf(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        // By its end alone, as the server's programs do: ".cnf" counts too.
-        if path.as_os_str().as_bytes().ends_with(b".cnf") {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-fn broken(path: &Path, line: u64, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("line {line} of the option file: {what}"))
-        .at_path(path)
-}
-
-/// `name`, `name=value`, `name = "value" # comment`.
-fn split_option(line: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let line = without_comment(line).trim_ascii();
-    match line.iter().position(|byte| *byte == b'=') {
-        None => (line.to_vec(), None),
-        Some(at) => {
-            let (name, value) = line.split_at(at);
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            (name.trim_ascii_end().to_vec(), Some(unescape(unquote(value))))
-        }
-    }
-}
-
-/// The line up to a `#` that stands outside quotes.
-fn without_comment(line: &[u8]) -> &[u8] {
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, byte) in line.iter().enumerate() {
-        match (*byte, quote) {
-            (b'#', None) => return line.get(..at).unwrap_or(line),
-            (b'"' | b'\'', None) => quote = Some(*byte),
-            (byte, Some(open)) if byte == open && !escaped => quote = None,
-            _ => {}
-        }
-        escaped = quote.is_some() && *byte == b'\\' && !escaped;
-    }
-    line
-}
-
-fn unquote(value: &[u8]) -> &[u8] {
-    match value {
-        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
-        _ => value,
-    }
-}
-
-/// `\b \t \n \r \s \\ \" \'`; any other backslash stays, as in a Windows path.
-fn unescape(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut bytes = value.iter();
-    while let Some(byte) = bytes.next() {
-        if *byte != b'\\' {
-            out.push(*byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(b'n') => out.push(b'\n'),
-            Some(b't') => out.push(b'\t'),
-            Some(b'r') => out.push(b'\r'),
-            Some(b'b') => out.push(8),
-            Some(b's') => out.push(b' '),
-            Some(c @ (b'"' | b'\'' | b'\\')) => out.push(*c),
-            Some(other) => out.extend([b'\\', *other]),
-            None => out.push(b'\\'),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    /// How deep `!include` may nest: the number at which the MySQL programs stop.
+    const INCLUDE_DEPTH: usize = 10;
 
     fn args(words: &[&str]) -> Vec<OsString> {
         words.iter().map(OsString::from).collect()

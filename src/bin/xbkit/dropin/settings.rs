@@ -8,9 +8,10 @@ use xbkit::{Error, ErrorKind, Result};
 
 use super::Tool;
 use super::getopt::{self, Given, Parsed};
-use super::optfile::{Entry, Places, Surroundings};
+use super::optfile::{Places, Surroundings};
 use super::option::{Group, Table};
 use crate::stdio;
+use xbkit::server::OptionEntry as Entry;
 
 /// What a command line and the option files say together.
 pub(super) enum Settings {
