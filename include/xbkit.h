@@ -12,6 +12,7 @@
  *   if (st < 0) { fprintf(stderr, "%s\n", xbk_error_line(err)); xbk_error_free(err); }
  *
  * xbk_create, xbk_backup: make a stream.    xbk_extract, xbk_list, xbk_verify: read one.
+ * xbk_restore: from a stream to a data directory; xbk_prepare, xbk_put_back: the same in steps.
  * xbk_info: what backup a stream or a directory holds.    xbk_cat: one member of a stream.
  * xbk_writer, xbk_entry: make a stream of your own data.    xbk_reader, xbk_item: look into one.
  *
@@ -29,8 +30,10 @@
  *   Callbacks run on the thread that called xbkit. They must not throw or longjmp across it.
  *   Threads   Each type says what it allows. xbkit starts workers of its own with all signals blocked.
  *   Process   No call raises SIGPIPE, installs a signal handler, reads the environment, or changes
- *             the working directory, umask or locale. All descriptors are close-on-exec. In a forked
- *             child, handles of the parent give XBK_E_FORKED.
+ *             the working directory, umask or locale. xbk_prepare() and xbk_restore() start a server
+ *             as a child, which inherits the environment and is looked for in PATH, and wait for it.
+ *             All descriptors are close-on-exec. In a forked child, handles of the parent give
+ *             XBK_E_FORKED.
  *   ABI       Numbers and symbols are never reused; types but xbk_observer are opaque.
  */
 
@@ -241,31 +244,32 @@
 #define XBK_LEVEL_WARNING 2
 
 /**
- * Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract,
- * check.
+ * Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, server
+ * backup, extract, restore, check.
  */
 #define XBK_OPT_PARALLEL 1
 
 /**
- * Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer, convert.
+ * Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup,
+ * server backup, writer, convert.
  */
 #define XBK_OPT_CHUNK_SIZE 2
 
 /**
  * "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
- * refuses. string; create, backup, writer.
+ * refuses. string; create, backup, server backup, writer.
  */
 #define XBK_OPT_DIALECT 3
 
 /**
  * End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
- * backup, writer, convert.
+ * backup, server backup, writer, convert.
  */
 #define XBK_OPT_MANIFEST 4
 
 /**
  * The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
- * they stand one behind the other. string; create, backup, writer, convert.
+ * they stand one behind the other. string; create, backup, server backup, writer, convert.
  */
 #define XBK_OPT_FORMAT 10
 
@@ -277,48 +281,50 @@
 
 /**
  * Compress each member by itself, as XtraBackup does: "quicklz", "lz4", "zstd" or "gzip"; a tar
- * archive is compressed as a whole. string; create, backup.
+ * archive is compressed as a whole. string; create, backup, server backup.
  */
 #define XBK_OPT_COMPRESS 12
 
 /**
  * Compression level of zstd, 1 to 19 (1 if not set), or gzip, 1 to 9 (6 if not set). int; create,
- * backup.
+ * backup, server backup.
  */
 #define XBK_OPT_COMPRESS_LEVEL 13
 
 /**
  * Threads that compress, besides those that read, 1 to 256; 1 if not set. The stream is the same
- * for every number. int; create, backup.
+ * for every number. int; create, backup, server backup.
  */
 #define XBK_OPT_COMPRESS_THREADS 14
 
 /**
  * Bytes that quicklz and lz4 compress on their own, 1024 to 67108864, for lz4 to 4194304; 65536 if
- * not set. int; create, backup.
+ * not set. int; create, backup, server backup.
  */
 #define XBK_OPT_COMPRESS_CHUNK_SIZE 15
 
 /**
  * Encrypt each member by itself with XBK_OPT_KEY, as XtraBackup does: "AES128", "AES192" or
- * "AES256"; a tar archive is encrypted as a whole. string; create, backup.
+ * "AES256"; a tar archive is encrypted as a whole. string; create, backup, server backup.
  */
 #define XBK_OPT_ENCRYPT 16
 
 /**
- * Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup.
+ * Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup,
+ * server backup.
  */
 #define XBK_OPT_ENCRYPT_THREADS 17
 
 /**
- * Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup.
+ * Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup,
+ * server backup.
  */
 #define XBK_OPT_ENCRYPT_CHUNK_SIZE 18
 
 /**
  * The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
- * what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader,
- * info, cat.
+ * what is encrypted as a whole needs it. bytes; create, backup, server backup, extract, list,
+ * verify, reader, info, cat, restore.
  */
 #define XBK_OPT_KEY 19
 
@@ -341,28 +347,33 @@
 #define XBK_OPT_CHANGED 22
 
 /**
- * The data directory of a stopped server. string; backup, which needs it.
+ * The data directory. string; backup, of a stopped server, which needs it; server backup, which
+ * fails if the server has another; restore and put back, which make it, new or empty, and need it.
  */
 #define XBK_OPT_DATADIR 40
 
 /**
  * Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
- * backup.
+ * Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
+ * backup, put back.
  */
 #define XBK_OPT_DATA_HOME 41
 
 /**
- * Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string; backup.
+ * Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string;
+ * backup, put back.
  */
 #define XBK_OPT_UNDO_DIR 42
 
 /**
- * Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string; backup.
+ * Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string;
+ * backup, put back.
  */
 #define XBK_OPT_LOG_DIR 43
 
 /**
- * Where Aria's log is, if not in the data directory (aria_log_dir_path). string; backup.
+ * Where Aria's log is, if not in the data directory (aria_log_dir_path). string;
+ * backup, put back.
  */
 #define XBK_OPT_ARIA_LOG_DIR 44
 
@@ -374,7 +385,8 @@
 
 /**
  * Report damaged pages of tablespaces, each by an event, and carry them, instead of failing at the
- * first. bool, off if not set; backup.
+ * first; the backup of a running server then lists them in innodb_corrupted_pages. bool, off if not
+ * set; backup, server backup.
  */
 #define XBK_OPT_LOG_PAGE_CORRUPTION 46
 
@@ -421,19 +433,19 @@
 
 /**
  * Threads that decrypt, decompress and write, if that is more than XBK_OPT_PARALLEL, 1 to 256; 1 if
- * not set. int; extract.
+ * not set. int; extract, restore.
  */
 #define XBK_OPT_DECODE_THREADS 67
 
 /**
  * Refuse a member that decodes to more bytes, 1 to 281474976710656, which it is if not set. int;
- * extract.
+ * extract, restore.
  */
 #define XBK_OPT_MAX_DECODED_SIZE 68
 
 /**
  * Refuse a member that decodes to more than so many bytes for each stored one, from 64 MiB on and
- * zeros aside, 1 to 281474976710656; 2000 if not set. int; extract.
+ * zeros aside, 1 to 281474976710656; 2000 if not set. int; extract, restore.
  */
 #define XBK_OPT_MAX_RATIO 69
 
@@ -449,14 +461,17 @@
 #define XBK_OPT_REQUIRE_BACKUP 81
 
 /**
- * Where members wait that must and do not fit into memory, in files without names; "/tmp" if not
- * set. string; convert, cat.
+ * Where members wait that must and do not fit into memory, in files without names; where a server
+ * that recovers has its socket, so the path must be short then. "/tmp" if not set. string;
+ * convert, cat, server backup, prepare, restore.
  */
 #define XBK_OPT_TMPDIR 84
 
 /**
  * Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
- * convert, cat.
+ * Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. Of a
+ * server backup, in each of its two spools, and 1099511627776 if not set. int; convert, cat,
+ * server backup.
  */
 #define XBK_OPT_MAX_SPOOL 85
 
@@ -485,6 +500,135 @@
 #define XBK_OPT_PATH 100
 
 /**
+ * The Unix socket of a running server, which makes xbk_backup_to_fd() and its like back up that
+ * server. string; server backup.
+ */
+#define XBK_OPT_SOCKET 120
+
+/**
+ * The host by which a running server is reached over TCP, which has the same effect. It is this
+ * machine all the same, as files are read from disk. Not together with XBK_OPT_SOCKET. string
+ * (UTF-8); server backup.
+ */
+#define XBK_OPT_HOST 121
+
+/**
+ * The port of the host, 1 to 65535; 3306 if not set. int; server backup.
+ */
+#define XBK_OPT_PORT 122
+
+/**
+ * The account; the server decides if none is given. string (UTF-8); server backup.
+ */
+#define XBK_OPT_USER 123
+
+/**
+ * The account's password, UTF-8. Kept out of messages and events, and wiped when the options are
+ * freed; wipe your own copy, too. bytes; server backup.
+ */
+#define XBK_OPT_PASSWORD 124
+
+/**
+ * A file whose first line is the password; /dev/fd/N is a descriptor. Not together with
+ * XBK_OPT_PASSWORD. string; server backup.
+ */
+#define XBK_OPT_PASSWORD_FILE 125
+
+/**
+ * An option file whose groups [client], [client-mariadb] and [xbkit] say what is not set: socket,
+ * host, port, user, password, ssl-ca. It makes the backup one of a running server, too. string;
+ * server backup.
+ */
+#define XBK_OPT_DEFAULTS_FILE 126
+
+/**
+ * Encrypt TCP connections, and check the server's certificate. bool, off if not set; server
+ * backup.
+ */
+#define XBK_OPT_TLS 127
+
+/**
+ * A PEM file with the certificates of the authority to trust; implies XBK_OPT_TLS. string; server
+ * backup.
+ */
+#define XBK_OPT_TLS_CA 128
+
+/**
+ * A PEM file with the certificate that the server is shown; needs XBK_OPT_TLS_KEY, and implies
+ * XBK_OPT_TLS. string; server backup.
+ */
+#define XBK_OPT_TLS_CERT 129
+
+/**
+ * The key of that certificate, PEM. string; server backup.
+ */
+#define XBK_OPT_TLS_KEY 130
+
+/**
+ * Encrypt, but do not check who the server is. bool, off if not set; server backup.
+ */
+#define XBK_OPT_TLS_NO_VERIFY 131
+
+/**
+ * Read data files with so many bytes a second at most, 1 to 281474976710656. The redo log is never
+ * slowed down. int; server backup.
+ */
+#define XBK_OPT_THROTTLE 140
+
+/**
+ * Seconds to wait for each lock, 1 to 31536000; 60 if not set. Others queue behind meanwhile. int;
+ * server backup.
+ */
+#define XBK_OPT_LOCK_WAIT_TIMEOUT 141
+
+/**
+ * Keep what makes the restored server a replica of this one's primaries. bool, off if not set;
+ * server backup.
+ */
+#define XBK_OPT_SLAVE_INFO 142
+
+/**
+ * Keep the server's place in its Galera cluster; fail if it is in none. bool, off if not set;
+ * server backup.
+ */
+#define XBK_OPT_GALERA_INFO 143
+
+/**
+ * The program of the server that recovers; if not set, mariadbd and mysqld are looked for in PATH
+ * and the usual places. string; prepare, restore.
+ */
+#define XBK_OPT_SERVER_PROGRAM 160
+
+/**
+ * Bytes of that server's buffer pool, 5242880 to 281474976710656; 134217728 if not set. int;
+ * prepare, restore.
+ */
+#define XBK_OPT_USE_MEMORY 161
+
+/**
+ * A further option for that server, such as "file_key_management_filename=/etc/keys". Each call
+ * adds one. string (UTF-8); prepare, restore.
+ */
+#define XBK_OPT_SERVER_OPTION 162
+
+/**
+ * The user, by name, who gets the files. If not set, root gives them to the owner of the directory
+ * if it was there, else to mysql. string (UTF-8); restore.
+ */
+#define XBK_OPT_OWNER 163
+
+/**
+ * Move files instead of copying them. bool, off if not set; put back.
+ */
+#define XBK_OPT_MOVE_FILES 164
+
+/**
+ * Let the data directory hold files; those of the backup may not be there all the same. bool, off
+ * if not set; put back.
+ */
+#define XBK_OPT_NON_EMPTY 165
+
+/**
  * Type of an option: on or off, by xbk_options_set_bool().
  */
 #define XBK_TYPE_BOOL 1
@@ -510,7 +654,8 @@
 #define XBK_JOB_CREATE 1
 
 /**
- * Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb().
+ * Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb(), xbk_backup_to_dir(), of a
+ * stopped server.
  */
 #define XBK_JOB_BACKUP 2
 
@@ -563,6 +708,93 @@
  * Bit of xbk_option_jobs(): xbk_check().
  */
 #define XBK_JOB_CHECK 2048
+
+/**
+ * Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb(), xbk_backup_to_dir(), of a
+ * running server.
+ */
+#define XBK_JOB_SERVER_BACKUP 4096
+
+/**
+ * Bit of xbk_option_jobs(): xbk_prepare().
+ */
+#define XBK_JOB_PREPARE 8192
+
+/**
+ * Bit of xbk_option_jobs(): xbk_restore_from_fd(), xbk_restore_from_cb().
+ */
+#define XBK_JOB_RESTORE 16384
+
+/**
+ * Bit of xbk_option_jobs(): xbk_put_back().
+ */
+#define XBK_JOB_PUT_BACK 32768
+
+/**
+ * Text, server backup: the file of the position in the server's binary log, if it has one.
+ */
+#define XBK_REPORT_BINLOG_FILE 1
+
+/**
+ * Text, server backup: the GTID at that position; may be empty.
+ */
+#define XBK_REPORT_GTID 2
+
+/**
+ * Text, prepare: the program that recovered; none if the backup was prepared already.
+ */
+#define XBK_REPORT_SERVER_PROGRAM 3
+
+/**
+ * Text, prepare: errors that the server logged and that concern neither InnoDB nor Aria, a line
+ * each.
+ */
+#define XBK_REPORT_WARNINGS 4
+
+/**
+ * Number, server backup: the offset in the binary log, in bytes.
+ */
+#define XBK_REPORT_BINLOG_POSITION 40
+
+/**
+ * Number, server backup: the LSN of the checkpoint that recovery begins with.
+ */
+#define XBK_REPORT_FROM_LSN 41
+
+/**
+ * Number, server backup: the LSN of the server's newest checkpoint at the end.
+ */
+#define XBK_REPORT_TO_LSN 42
+
+/**
+ * Number, server backup: the LSN at which the copied redo ends.
+ */
+#define XBK_REPORT_LAST_LSN 43
+
+/**
+ * Number, server backup: how long writes to tables without transactions waited, in microseconds.
+ */
+#define XBK_REPORT_FLUSH_US 44
+
+/**
+ * Number, server backup: how long DDL waited, in microseconds.
+ */
+#define XBK_REPORT_BLOCK_DDL_US 45
+
+/**
+ * Number, server backup: how long commits waited, in microseconds.
+ */
+#define XBK_REPORT_BLOCK_COMMIT_US 46
+
+/**
+ * Number, server backup: pages that the server was just writing, and that were read again.
+ */
+#define XBK_REPORT_TORN_PAGES 47
+
+/**
+ * Number, 1 or 0, restore: whether it was a hot backup, which a server recovered.
+ */
+#define XBK_REPORT_RECOVERED 48
 
 /**
  * Major version of this header; compare with xbk_version_number().
@@ -932,22 +1164,42 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Streams the data directory of a stopped server, XBK_OPT_DATADIR, to a descriptor. A lock that
- * keeps a server from starting is held meanwhile. Blocks until the last byte is written. After a
- * failure the stream is unfinished, and its reader must be told: xbkit sees it by the missing manifest, others
- * may not.
+ * Streams the data of a server to a descriptor.
+ *
+ * Of a stopped server, its data directory XBK_OPT_DATADIR, under a lock that keeps a server from
+ * starting.
+ *
+ * Of a running one (MariaDB 10.8 or later, on this machine), if XBK_OPT_SOCKET, XBK_OPT_HOST or
+ * XBK_OPT_DEFAULTS_FILE is set: what it would have left had it crashed at the reported position, so a
+ * server must recover it: xbk_prepare(), xbk_restore_from_fd(). Others wait for it only in its
+ * last stages, whose lengths are reported; a descriptor that stalls holds no lock. However the job
+ * ends, all locks are released at once. The account needs RELOAD, with a binary log BINLOG MONITOR,
+ * and with XBK_OPT_SLAVE_INFO SLAVE MONITOR.
+ *
+ * Blocks until the last byte is written. After a failure the stream is unfinished, and its reader
+ * must be told: xbkit sees it by the missing manifest, others may not.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptor keeps its flags, a closed pipe gives XBK_E_PIPE_CLOSED and no SIGPIPE, and stays open.
- * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
- *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
+ * \param options   of a stopped server XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR,
+ *                  ARIA_LOG_DIR, SYSTEM_FILE.
+ *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
+ *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
+ *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
+ *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param fd        where the stream goes; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
  * \param err       may be NULL; set only when the result is < 0
- * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options; XBK_E_LOCKED if a server uses the directory;
- *         XBK_E_NOT_FOUND if it is none of a server; XBK_E_FILE_CHANGED, XBK_E_PERMISSION,
- *         XBK_E_SOURCE with the file; XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE of the output;
+ * \return XBK_OK; XBK_E_INVALID_ARGUMENT for options, or a data directory that is not the server's;
+ *         XBK_E_LOCKED if a server uses the directory; XBK_E_NOT_FOUND if it is none of a server;
+ *         XBK_E_FILE_CHANGED, XBK_E_PERMISSION, XBK_E_SOURCE, XBK_E_PAGE_CORRUPT with the file;
+ *         XBK_E_CONNECT if the server cannot be reached, or the connection broke; XBK_E_AUTH if it
+ *         refuses the login, or the account lacks a privilege, which the hint names;
+ *         XBK_E_LOCK_WAIT; XBK_E_QUERY; XBK_E_REDO_OVERRUN if the server wrote over redo that was
+ *         not read yet; XBK_E_REDO_FORMAT, XBK_E_UNSUPPORTED for a server that is not understood;
+ *         XBK_E_SINK, XBK_E_PIPE_CLOSED, XBK_E_NO_SPACE of the output; XBK_E_LIMIT for a full spool;
  *         XBK_E_CANCELLED
  * Thread safety: any thread; several jobs may run at once. Since: 0.1
  */
@@ -959,10 +1211,16 @@ xbk_status xbk_backup_to_fd(const xbk_options *options,
                             xbk_error **err);
 
 /**
- * The same with a callback that takes the stream, on this thread, with user.
- * \param options   XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR, ARIA_LOG_DIR, SYSTEM_FILE, PARALLEL,
- *                  CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS,
- *                  COMPRESS_CHUNK_SIZE, ENCRYPT, ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
+ * The same with a callback that takes the stream, on this thread, with user. A callback that
+ * stalls holds no lock of the server.
+ * \param options   of a stopped server XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR,
+ *                  ARIA_LOG_DIR, SYSTEM_FILE.
+ *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
+ *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
+ *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
+ *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
  * \param write_fn  must not be NULL
  * \param user      handed to write_fn; may be NULL
  * \param observer  may be NULL
@@ -978,6 +1236,32 @@ xbk_status xbk_backup_to_cb(const xbk_options *options,
                             const xbk_observer *observer,
                             xbk_report **report,
                             xbk_error **err);
+
+/**
+ * The same into a directory, whose files are stored as the members of an xbstream would be:
+ * compressed and encrypted, if that is asked for. If the job fails, none is left there.
+ * \param options   of a stopped server XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR,
+ *                  ARIA_LOG_DIR, SYSTEM_FILE.
+ *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
+ *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
+ *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
+ *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
+ * \param dir       a new or empty directory, made if it is missing; must not be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_backup_to_fd(); XBK_E_EXISTS if the directory is not empty; XBK_E_SINK and its like
+ *         with the file that could not be written
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_backup_to_dir(const xbk_options *options,
+                             const char *dir,
+                             const xbk_observer *observer,
+                             xbk_report **report,
+                             xbk_error **err);
 
 /**
  * Makes a cancel object that is not set. It holds one descriptor (close-on-exec).
@@ -1864,6 +2148,52 @@ const char *xbk_option_doc(const xbk_option *option);
 const char *xbk_option_since(const xbk_option *option);
 
 /**
+ * Prepares the directory that a backup of a running server was extracted to: applies what DDL did
+ * meanwhile, and runs a server of the backup's version privately on it, as a child process, until it
+ * has recovered and shut down. It takes full backups of mariabackup, too. A run that failed or was
+ * killed can be repeated; a directory that is prepared already is left as it is.
+ * \param options   may be NULL; XBK_OPT_SERVER_PROGRAM, USE_MEMORY, SERVER_OPTION, TMPDIR
+ * \param dir       must not be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_NOT_FOUND if the directory is missing or holds no backup, or no fitting
+ *         server is there; XBK_E_INVALID_STATE if an extraction into it did not finish;
+ *         XBK_E_RECOVERY if the server did not recover it; XBK_E_UNSUPPORTED for an incremental
+ *         backup; XBK_E_LOCKED if another process works on it; XBK_E_INVALID_ARGUMENT for options;
+ *         XBK_E_SOURCE, XBK_E_SINK; XBK_E_CANCELLED, when the server has ended
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_prepare(const xbk_options *options,
+                       const char *dir,
+                       const xbk_observer *observer,
+                       xbk_report **report,
+                       xbk_error **err);
+
+/**
+ * Copies or moves a prepared backup into a data directory, XBK_OPT_DATADIR, which is new or empty,
+ * and gives the files to the server's user if root calls. Files of a copy that fails are removed
+ * again; what was moved stays where it is.
+ * \param options   must not be NULL; XBK_OPT_DATADIR; also DATA_HOME, UNDO_DIR, LOG_DIR,
+ *                  ARIA_LOG_DIR, MOVE_FILES, NON_EMPTY
+ * \param dir       the backup; must not be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return XBK_OK; XBK_E_INVALID_STATE if the backup is not prepared; XBK_E_EXISTS if a directory is
+ *         not empty, or a file is there; XBK_E_INVALID_ARGUMENT for options; XBK_E_NOT_FOUND,
+ *         XBK_E_SOURCE, XBK_E_SINK, XBK_E_NO_SPACE with the file; XBK_E_CANCELLED
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_put_back(const xbk_options *options,
+                        const char *dir,
+                        const xbk_observer *observer,
+                        xbk_report **report,
+                        xbk_error **err);
+
+/**
  * Makes a reader from a descriptor, and blocks for the first bytes of the stream.
  * Pipes and sockets are never blocked in for long, so a cancel takes at most 200 ms; the
  * descriptor keeps its flags.
@@ -1924,7 +2254,7 @@ xbk_status xbk_reader_next(xbk_reader *reader,
 void xbk_reader_free(xbk_reader *reader);
 
 /**
- * Members written to the stream, extracted, or seen; the manifest is not counted.
+ * Members written to the stream, extracted, seen, or put back; the manifest is not counted.
  * \param report  may be NULL, which gives 0
  * Thread safety: any thread. Since: 0.1
  */
@@ -1987,11 +2317,42 @@ uint64_t xbk_report_damaged_pages(const xbk_report *report);
 
 /**
  * Those of them that nothing can tell whether they are right: encrypted by MySQL, without
- * checksum, compressed by older MariaDB, in the doublewrite buffer.
+ * checksum, compressed by older MariaDB, in the doublewrite buffer. A backup of a running server
+ * reads them twice, until they are alike.
  * \param report  may be NULL, which gives 0
  * Thread safety: any thread. Since: 0.1
  */
 uint64_t xbk_report_unchecked_pages(const xbk_report *report);
+
+/**
+ * A text that only some jobs report.
+ * \param report  may be NULL, which gives NULL
+ * \param field   XBK_REPORT_BINLOG_FILE to XBK_REPORT_WARNINGS
+ * \return a UTF-8 string of report, or bytes for a path; NULL if the job did not report it, or the
+ *         field is none or no text
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_report_text(const xbk_report *report, uint32_t field);
+
+/**
+ * A number that only some jobs report.
+ * \param report  may be NULL, which gives 0
+ * \param field   XBK_REPORT_BINLOG_POSITION to XBK_REPORT_RECOVERED
+ * \param number  set if the result is 1; may be NULL
+ * \return 1 if the job reported it; 0 if not, or if the field is none or no number
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_report_number(const xbk_report *report, uint32_t field, uint64_t *number);
+
+/**
+ * The whole report as one JSON object. Its keys are what follows xbk_report_ in the names of
+ * the functions, and XBK_REPORT_, in lower case, in those of the fields that the job reported.
+ * Further keys may come.
+ * \param report  may be NULL, which gives NULL
+ * \return a UTF-8 string of report
+ * Thread safety: any thread. Since: 0.1
+ */
+const char *xbk_report_json(const xbk_report *report);
 
 /**
  * Frees a report.
@@ -1999,6 +2360,47 @@ uint64_t xbk_report_unchecked_pages(const xbk_report *report);
  * Thread safety: no other thread may still use it. Since: 0.1
  */
 void xbk_report_free(xbk_report *report);
+
+/**
+ * Makes a data directory, XBK_OPT_DATADIR, of the stream of a backup that can be read from a
+ * descriptor: extracts it, has a server recover what a backup of a running one holds, as
+ * xbk_prepare() does, and gives the files to the server's user. The directory is new or empty. If
+ * the job fails behind the extraction, xbk_prepare() can be tried on the directory again.
+ * \param options   XBK_OPT_DATADIR; also OWNER, PARALLEL, KEY, DECODE_THREADS, MAX_DECODED_SIZE,
+ *                  MAX_RATIO, SERVER_PROGRAM, USE_MEMORY, SERVER_OPTION, TMPDIR
+ * \param fd        where the stream comes from; borrowed
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_extract_from_fd() and xbk_prepare()
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_restore_from_fd(const xbk_options *options,
+                               int fd,
+                               const xbk_observer *observer,
+                               xbk_report **report,
+                               xbk_error **err);
+
+/**
+ * The same with a callback that gives the stream, on this thread, with user.
+ * \param options   XBK_OPT_DATADIR; also OWNER, PARALLEL, KEY, DECODE_THREADS, MAX_DECODED_SIZE,
+ *                  MAX_RATIO, SERVER_PROGRAM, USE_MEMORY, SERVER_OPTION, TMPDIR
+ * \param read_fn   must not be NULL
+ * \param user      handed to read_fn; may be NULL
+ * \param observer  may be NULL
+ * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free()
+ * \param err       may be NULL; set only when the result is < 0
+ * \return as xbk_restore_from_fd(); XBK_E_CALLBACK if the callback returned a negative number
+ * Thread safety: any thread; several jobs may run at once. Since: 0.1
+ */
+XBK_MUST_USE
+xbk_status xbk_restore_from_cb(const xbk_options *options,
+                               xbk_read_fn read_fn,
+                               void *user,
+                               const xbk_observer *observer,
+                               xbk_report **report,
+                               xbk_error **err);
 
 /**
  * The name of a status, such as "XBK_E_TRUNCATED".

@@ -60,6 +60,14 @@ pub enum Job {
     Cat,
     /// [`crate::Check`]
     Check,
+    /// `crate::ServerBackup`
+    ServerBackup,
+    /// `crate::Prepare`
+    Prepare,
+    /// `crate::Restore`
+    Restore,
+    /// `crate::PutBack`
+    PutBack,
 }
 
 impl Job {
@@ -77,6 +85,10 @@ impl Job {
         Self::Info,
         Self::Cat,
         Self::Check,
+        Self::ServerBackup,
+        Self::Prepare,
+        Self::Restore,
+        Self::PutBack,
     ];
 
     /// The job's bit.
@@ -94,6 +106,10 @@ impl Job {
             Self::Info => 1 << 9,
             Self::Cat => 1 << 10,
             Self::Check => 1 << 11,
+            Self::ServerBackup => 1 << 12,
+            Self::Prepare => 1 << 13,
+            Self::Restore => 1 << 14,
+            Self::PutBack => 1 << 15,
         }
     }
 
@@ -112,6 +128,10 @@ impl Job {
             Self::Info => "info",
             Self::Cat => "cat",
             Self::Check => "check",
+            Self::ServerBackup => "server backup",
+            Self::Prepare => "prepare",
+            Self::Restore => "restore",
+            Self::PutBack => "put back",
         }
     }
 }
@@ -215,12 +235,17 @@ pub fn by_name(name: &str) -> Option<&'static OptionInfo> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-const STREAMING: &[Job] = &[Job::Create, Job::Backup, Job::Writer];
-const MAKING: &[Job] = &[Job::Create, Job::Backup, Job::Writer, Job::Convert];
+const STREAMING: &[Job] = &[Job::Create, Job::Backup, Job::ServerBackup, Job::Writer];
+const MAKING: &[Job] = &[Job::Create, Job::Backup, Job::ServerBackup, Job::Writer, Job::Convert];
+const STORING: &[Job] = &[Job::Create, Job::Backup, Job::ServerBackup];
+const DECODING: &[Job] = &[Job::Extract, Job::Restore];
+const RECOVERING: &[Job] = &[Job::Prepare, Job::Restore];
+const ASKING: &[Job] = &[Job::ServerBackup];
 
 /// Every option, in the order of its number. Numbers leave room between groups: 1 how a stream
 /// is made, 20 what goes into it, 40 where a data directory has its parts, 60 extraction, 80
-/// verification, 100 checking files.
+/// verification, 100 checking files, 120 how a server is reached, 140 what else a backup of it
+/// takes, 160 how a data directory is made of it.
 pub static OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         id: 1,
@@ -230,7 +255,14 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "threads",
         range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
         default: "1",
-        jobs: &[Job::Create, Job::Backup, Job::Extract, Job::Check],
+        jobs: &[
+            Job::Create,
+            Job::Backup,
+            Job::ServerBackup,
+            Job::Extract,
+            Job::Restore,
+            Job::Check,
+        ],
         doc: "worker threads that read or write files; each file belongs to one",
         ..OptionInfo::COMMON
     },
@@ -295,7 +327,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "compress",
         long: Some("compress"),
         choices: &["quicklz", "lz4", "zstd", "gzip"],
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "compress each member by itself, as XtraBackup does; a tar archive as a whole",
         ..OptionInfo::COMMON
     },
@@ -305,7 +337,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         long: Some("compress-level"),
         kind: OptionType::Int,
         range: Some((*limits::ZSTD_LEVEL.start() as u64, *limits::ZSTD_LEVEL.end() as u64)),
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "compression level of zstd (1 to 19; 1) or gzip (1 to 9; 6)",
         ..OptionInfo::COMMON
     },
@@ -317,7 +349,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "threads",
         range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
         default: "1",
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "threads that compress, besides those that read",
         ..OptionInfo::COMMON
     },
@@ -332,7 +364,7 @@ pub static OPTIONS: &[OptionInfo] = &[
             *limits::CODEC_BLOCK_RANGE.end() as u64,
         )),
         default: "65536",
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "bytes that quicklz and lz4 compress on their own; lz4 takes up to 4 MiB",
         ..OptionInfo::COMMON
     },
@@ -341,7 +373,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "encrypt",
         long: Some("encrypt"),
         choices: &["AES128", "AES192", "AES256"],
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "encrypt each member by itself, as XtraBackup does; a tar archive as a whole",
         ..OptionInfo::COMMON
     },
@@ -353,7 +385,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "threads",
         range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
         default: "1",
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "threads that encrypt, besides those that read",
         ..OptionInfo::COMMON
     },
@@ -368,7 +400,7 @@ pub static OPTIONS: &[OptionInfo] = &[
             *limits::CODEC_BLOCK_RANGE.end() as u64,
         )),
         default: "65536",
-        jobs: &[Job::Create, Job::Backup],
+        jobs: STORING,
         doc: "bytes that are encrypted on their own",
         ..OptionInfo::COMMON
     },
@@ -379,12 +411,14 @@ pub static OPTIONS: &[OptionInfo] = &[
         jobs: &[
             Job::Create,
             Job::Backup,
+            Job::ServerBackup,
             Job::Extract,
             Job::List,
             Job::Verify,
             Job::Reader,
             Job::Info,
             Job::Cat,
+            Job::Restore,
         ],
         doc: "the 16, 24 or 32 bytes of the key that encrypts or decrypts; to list, verify and \
               read only what is encrypted as a whole needs it",
@@ -423,8 +457,9 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "datadir",
         long: Some("datadir"),
         unit: "path",
-        jobs: &[Job::Backup],
-        doc: "the data directory of a stopped server",
+        jobs: &[Job::Backup, Job::ServerBackup, Job::Restore, Job::PutBack],
+        doc: "the data directory: of a stopped server that is backed up; which a running one must \
+              have; or that is made, new or empty, by restore and put back",
         ..OptionInfo::COMMON
     },
     OptionInfo {
@@ -432,7 +467,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "data_home",
         long: Some("innodb-data-home-dir"),
         unit: "path",
-        jobs: &[Job::Backup],
+        jobs: &[Job::Backup, Job::PutBack],
         doc: "where the system tablespace is, if not in datadir (innodb_data_home_dir)",
         ..OptionInfo::COMMON
     },
@@ -441,7 +476,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "undo_dir",
         long: Some("innodb-undo-directory"),
         unit: "path",
-        jobs: &[Job::Backup],
+        jobs: &[Job::Backup, Job::PutBack],
         doc: "where undo tablespaces are, if not in datadir (innodb_undo_directory)",
         ..OptionInfo::COMMON
     },
@@ -450,7 +485,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "log_dir",
         long: Some("innodb-log-group-home-dir"),
         unit: "path",
-        jobs: &[Job::Backup],
+        jobs: &[Job::Backup, Job::PutBack],
         doc: "where the redo log is, if not in datadir (innodb_log_group_home_dir)",
         ..OptionInfo::COMMON
     },
@@ -459,7 +494,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         name: "aria_log_dir",
         long: Some("aria-log-dir-path"),
         unit: "path",
-        jobs: &[Job::Backup],
+        jobs: &[Job::Backup, Job::PutBack],
         doc: "where Aria's log is, if not in datadir (aria_log_dir_path)",
         ..OptionInfo::COMMON
     },
@@ -479,7 +514,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         long: Some("log-page-corruption"),
         kind: OptionType::Bool,
         default: "0",
-        jobs: &[Job::Backup],
+        jobs: &[Job::Backup, Job::ServerBackup],
         doc: "report damaged pages of tablespaces and carry them, instead of failing at the first",
         ..OptionInfo::COMMON
     },
@@ -561,7 +596,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "threads",
         range: Some((*limits::PARALLEL_RANGE.start() as u64, *limits::PARALLEL_RANGE.end() as u64)),
         default: "1",
-        jobs: &[Job::Extract],
+        jobs: DECODING,
         doc: "threads that decrypt, decompress and write, if that is more than parallel",
         ..OptionInfo::COMMON
     },
@@ -573,7 +608,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "bytes",
         range: Some((1, limits::MEMBER_SIZE)),
         default: "281474976710656",
-        jobs: &[Job::Extract],
+        jobs: DECODING,
         doc: "refuse a member that decodes to more",
         ..OptionInfo::COMMON
     },
@@ -584,7 +619,7 @@ pub static OPTIONS: &[OptionInfo] = &[
         kind: OptionType::Int,
         range: Some((1, limits::MEMBER_SIZE)),
         default: "2000",
-        jobs: &[Job::Extract],
+        jobs: DECODING,
         doc: "refuse a member that decodes to more than so many bytes for each stored one, from \
               64 MiB on and zeros aside",
         ..OptionInfo::COMMON
@@ -625,8 +660,9 @@ pub static OPTIONS: &[OptionInfo] = &[
         long: Some("tmpdir"),
         unit: "path",
         default: "/tmp",
-        jobs: &[Job::Convert, Job::Cat],
-        doc: "where members wait that must and do not fit into memory, in files without names",
+        jobs: &[Job::Convert, Job::Cat, Job::ServerBackup, Job::Prepare, Job::Restore],
+        doc: "where members wait that must and do not fit into memory, in files without names; where \
+              a server that recovers has its socket, so the path must be short then",
         ..OptionInfo::COMMON
     },
     OptionInfo {
@@ -637,8 +673,9 @@ pub static OPTIONS: &[OptionInfo] = &[
         unit: "bytes",
         range: Some((0, limits::MEMBER_SIZE)),
         default: "68719476736",
-        jobs: &[Job::Convert, Job::Cat],
-        doc: "most bytes of members that may wait at once",
+        jobs: &[Job::Convert, Job::Cat, Job::ServerBackup],
+        doc: "most bytes of members that may wait at once; of a server backup, in each of its two \
+              spools, and 1 TiB if not set",
         ..OptionInfo::COMMON
     },
     OptionInfo {
@@ -669,6 +706,219 @@ pub static OPTIONS: &[OptionInfo] = &[
         repeatable: true,
         jobs: &[Job::Check],
         doc: "a data directory or a file whose pages are checked",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 120,
+        name: "socket",
+        long: Some("socket"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "the Unix socket of the running server that is backed up",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 121,
+        name: "host",
+        long: Some("host"),
+        jobs: ASKING,
+        doc: "the host by which the running server is reached over TCP; it is this machine all the \
+              same, as files are read from disk",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 122,
+        name: "port",
+        long: Some("port"),
+        kind: OptionType::Int,
+        range: Some((1, 65535)),
+        default: "3306",
+        jobs: ASKING,
+        doc: "the port of the host",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 123,
+        name: "user",
+        long: Some("user"),
+        jobs: ASKING,
+        doc: "the account; the server decides if none is given",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 124,
+        name: "password",
+        kind: OptionType::Bytes,
+        jobs: ASKING,
+        doc: "the account's password, UTF-8; kept out of messages, and wiped",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 125,
+        name: "password_file",
+        long: Some("password-file"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "a file whose first line is the password",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 126,
+        name: "defaults_file",
+        long: Some("defaults-file"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "an option file whose groups [client], [client-mariadb] and [xbkit] say what is not \
+              set: socket, host, port, user, password, ssl-ca",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 127,
+        name: "tls",
+        long: Some("tls"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: ASKING,
+        doc: "encrypt TCP connections, and check the server's certificate",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 128,
+        name: "tls_ca",
+        long: Some("tls-ca"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "a PEM file with the certificates of the authority to trust; implies tls",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 129,
+        name: "tls_cert",
+        long: Some("tls-cert"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "a PEM file with the certificate that the server is shown; needs tls_key",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 130,
+        name: "tls_key",
+        long: Some("tls-key"),
+        unit: "path",
+        jobs: ASKING,
+        doc: "the key of tls_cert, PEM",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 131,
+        name: "tls_no_verify",
+        long: Some("tls-no-verify"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: ASKING,
+        doc: "encrypt, but do not check who the server is; implies tls",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 140,
+        name: "throttle",
+        long: Some("throttle"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((1, limits::MEMBER_SIZE)),
+        jobs: ASKING,
+        doc: "read data files with so many bytes a second at most; the redo log is never slowed",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 141,
+        name: "lock_wait_timeout",
+        long: Some("lock-wait-timeout"),
+        kind: OptionType::Int,
+        unit: "seconds",
+        range: Some((*limits::LOCK_WAIT_RANGE.start(), *limits::LOCK_WAIT_RANGE.end())),
+        default: "60",
+        jobs: ASKING,
+        doc: "how long to wait for each lock; others queue behind meanwhile",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 142,
+        name: "slave_info",
+        long: Some("slave-info"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: ASKING,
+        doc: "keep what makes the restored server a replica of this one's primaries",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 143,
+        name: "galera_info",
+        long: Some("galera-info"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: ASKING,
+        doc: "keep the server's place in its Galera cluster; fails if it is in none",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 160,
+        name: "server_program",
+        long: Some("server"),
+        unit: "path",
+        jobs: RECOVERING,
+        doc: "the program of the server that recovers; if not set, mariadbd and mysqld are looked \
+              for in PATH and the usual places",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 161,
+        name: "use_memory",
+        long: Some("use-memory"),
+        kind: OptionType::Int,
+        unit: "bytes",
+        range: Some((*limits::RECOVERY_MEMORY.start(), *limits::RECOVERY_MEMORY.end())),
+        default: "134217728",
+        jobs: RECOVERING,
+        doc: "the buffer pool of the server that recovers",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 162,
+        name: "server_option",
+        long: Some("server-option"),
+        repeatable: true,
+        jobs: RECOVERING,
+        doc: "a further option for the server that recovers, such as \
+              file_key_management_filename=FILE",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 163,
+        name: "owner",
+        long: Some("owner"),
+        jobs: &[Job::Restore],
+        doc: "the user, by name, who gets the files; if not set, root gives them to the owner of \
+              the directory if it was there, else to mysql",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 164,
+        name: "move_files",
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::PutBack],
+        doc: "move files instead of copying them",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 165,
+        name: "non_empty",
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::PutBack],
+        doc: "let the data directory hold files; those of the backup may not be there all the same",
         ..OptionInfo::COMMON
     },
 ];

@@ -22,7 +22,7 @@ fn job(
     guard::need!(options);
     let mut watcher = Watcher::read(observer)?;
     let options = JobOptions::read(options, Job::Create)?;
-    let mut job = Create::new().format(options.format()).dialect(options.dialect());
+    let mut job = Create::new();
     for file in options.paths(options::XBK_OPT_FILE) {
         job = job.file(file);
     }
@@ -31,15 +31,6 @@ fn job(
     }
     if options.strings(options::XBK_OPT_CHANGED).next() == Some(b"warn") {
         job = job.changed(ChangedFiles::Warn);
-    }
-    if let Some(threads) = options.int(options::XBK_OPT_PARALLEL) {
-        job = job.parallel(threads);
-    }
-    if let Some(on) = options.bool(options::XBK_OPT_MANIFEST) {
-        job = job.manifest(on);
-    }
-    if let Some(bytes) = options.int(options::XBK_OPT_CHUNK_SIZE) {
-        job = job.chunk_size(bytes);
     }
     job = options::store_members!(options, job);
     if let Some(token) = options.cancel_or(watcher.cancel.take())? {

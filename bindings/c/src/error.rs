@@ -59,6 +59,11 @@ impl Failure {
         Self { code, error: Error::new(kind, message.into()) }
     }
 
+    pub(crate) fn hint(mut self, hint: &'static str) -> Self {
+        self.error = self.error.hint(hint);
+        self
+    }
+
     pub(crate) fn into_c(self) -> xbk_error {
         let Self { code, error } = self;
         let mut message = error.message().to_owned();

@@ -15,45 +15,48 @@ use crate::error::{Failure, xbk_error};
 use crate::guard::{self, text};
 use crate::status::{XBK_E_UNSUPPORTED, XBK_OK, xbk_status};
 
-/// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, extract,
-/// check.
+/// Worker threads that read or write files, 1 to 256; 1 if not set. int; create, backup, server
+/// backup, extract, restore, check.
 pub const XBK_OPT_PARALLEL: u32 = 1;
-/// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup, writer, convert.
+/// Payload bytes of a chunk, 65536 to 67108864; 1048576 if not set. int; create, backup,
+/// server backup, writer, convert.
 pub const XBK_OPT_CHUNK_SIZE: u32 = 2;
 /// "mariadb" (if not set): holes travel as zeros; "percona": as sparse chunks, which mbstream
-/// refuses. string; create, backup, writer.
+/// refuses. string; create, backup, server backup, writer.
 pub const XBK_OPT_DIALECT: u32 = 3;
 /// End the stream in a manifest, by which it can be proven whole. bool, on if not set; create,
-/// backup, writer, convert.
+/// backup, server backup, writer, convert.
 pub const XBK_OPT_MANIFEST: u32 = 4;
 /// The stream's format: "xbstream" (if not set), in which members interleave, or "tar", in which
-/// they stand one behind the other. string; create, backup, writer, convert.
+/// they stand one behind the other. string; create, backup, server backup, writer, convert.
 pub const XBK_OPT_FORMAT: u32 = 10;
 /// How many bytes the member will have, 0 to 281474976710656, not more and not fewer. A tar archive
 /// needs it. int; entry.
 pub const XBK_OPT_SIZE: u32 = 11;
 /// Compress each member by itself, as XtraBackup does: "quicklz", "lz4", "zstd" or "gzip"; a tar
-/// archive is compressed as a whole. string; create, backup.
+/// archive is compressed as a whole. string; create, backup, server backup.
 pub const XBK_OPT_COMPRESS: u32 = 12;
 /// Compression level of zstd, 1 to 19 (1 if not set), or gzip, 1 to 9 (6 if not set). int; create,
-/// backup.
+/// backup, server backup.
 pub const XBK_OPT_COMPRESS_LEVEL: u32 = 13;
 /// Threads that compress, besides those that read, 1 to 256; 1 if not set. The stream is the same
-/// for every number. int; create, backup.
+/// for every number. int; create, backup, server backup.
 pub const XBK_OPT_COMPRESS_THREADS: u32 = 14;
 /// Bytes that quicklz and lz4 compress on their own, 1024 to 67108864, for lz4 to 4194304; 65536 if
-/// not set. int; create, backup.
+/// not set. int; create, backup, server backup.
 pub const XBK_OPT_COMPRESS_CHUNK_SIZE: u32 = 15;
 /// Encrypt each member by itself with XBK_OPT_KEY, as XtraBackup does: "AES128", "AES192" or
-/// "AES256"; a tar archive is encrypted as a whole. string; create, backup.
+/// "AES256"; a tar archive is encrypted as a whole. string; create, backup, server backup.
 pub const XBK_OPT_ENCRYPT: u32 = 16;
-/// Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup.
+/// Threads that encrypt, besides those that read, 1 to 256; 1 if not set. int; create, backup,
+/// server backup.
 pub const XBK_OPT_ENCRYPT_THREADS: u32 = 17;
-/// Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup.
+/// Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup,
+/// server backup.
 pub const XBK_OPT_ENCRYPT_CHUNK_SIZE: u32 = 18;
 /// The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
-/// what is encrypted as a whole needs it. bytes; create, backup, extract, list, verify, reader,
-/// info, cat.
+/// what is encrypted as a whole needs it. bytes; create, backup, server backup, extract, list,
+/// verify, reader, info, cat, restore.
 pub const XBK_OPT_KEY: u32 = 19;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
@@ -64,22 +67,28 @@ pub const XBK_OPT_BASE_DIR: u32 = 21;
 /// A file that changes while it is read: "refuse" (if not set) fails, "warn" goes on with a log
 /// event. string; create.
 pub const XBK_OPT_CHANGED: u32 = 22;
-/// The data directory of a stopped server. string; backup, which needs it.
+/// The data directory. string; backup, of a stopped server, which needs it; server backup, which
+/// fails if the server has another; restore and put back, which make it, new or empty, and need it.
 pub const XBK_OPT_DATADIR: u32 = 40;
 /// Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
-/// backup.
+/// Where the system tablespace is, if not in the data directory (innodb_data_home_dir). string;
+/// backup, put back.
 pub const XBK_OPT_DATA_HOME: u32 = 41;
-/// Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string; backup.
+/// Where undo tablespaces are, if not in the data directory (innodb_undo_directory). string;
+/// backup, put back.
 pub const XBK_OPT_UNDO_DIR: u32 = 42;
-/// Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string; backup.
+/// Where the redo log is, if not in the data directory (innodb_log_group_home_dir). string;
+/// backup, put back.
 pub const XBK_OPT_LOG_DIR: u32 = 43;
-/// Where Aria's log is, if not in the data directory (aria_log_dir_path). string; backup.
+/// Where Aria's log is, if not in the data directory (aria_log_dir_path). string;
+/// backup, put back.
 pub const XBK_OPT_ARIA_LOG_DIR: u32 = 44;
 /// A file of the system tablespace, as innodb_data_file_path names it, without its size; "ibdata1"
 /// if not set. Each call adds one. string; backup.
 pub const XBK_OPT_SYSTEM_FILE: u32 = 45;
 /// Report damaged pages of tablespaces, each by an event, and carry them, instead of failing at the
-/// first. bool, off if not set; backup.
+/// first; the backup of a running server then lists them in innodb_corrupted_pages. bool, off if not
+/// set; backup, server backup.
 pub const XBK_OPT_LOG_PAGE_CORRUPTION: u32 = 46;
 /// Where to extract to: a new or an empty directory, made if it is missing. string; extract, which
 /// needs it.
@@ -102,24 +111,27 @@ pub const XBK_OPT_DECOMPRESS: u32 = 65;
 /// extract.
 pub const XBK_OPT_DECRYPT: u32 = 66;
 /// Threads that decrypt, decompress and write, if that is more than XBK_OPT_PARALLEL, 1 to 256; 1 if
-/// not set. int; extract.
+/// not set. int; extract, restore.
 pub const XBK_OPT_DECODE_THREADS: u32 = 67;
 /// Refuse a member that decodes to more bytes, 1 to 281474976710656, which it is if not set. int;
-/// extract.
+/// extract, restore.
 pub const XBK_OPT_MAX_DECODED_SIZE: u32 = 68;
 /// Refuse a member that decodes to more than so many bytes for each stored one, from 64 MiB on and
-/// zeros aside, 1 to 281474976710656; 2000 if not set. int; extract.
+/// zeros aside, 1 to 281474976710656; 2000 if not set. int; extract, restore.
 pub const XBK_OPT_MAX_RATIO: u32 = 69;
 /// Let a sound stream pass that nothing proves to be complete. bool, off if not set; verify.
 pub const XBK_OPT_ALLOW_UNPROVEN: u32 = 80;
 /// Refuse a stream that lacks what a backup of a whole server has. bool, off if not set; extract,
 /// verify.
 pub const XBK_OPT_REQUIRE_BACKUP: u32 = 81;
-/// Where members wait that must and do not fit into memory, in files without names; "/tmp" if not
-/// set. string; convert, cat.
+/// Where members wait that must and do not fit into memory, in files without names; where a server
+/// that recovers has its socket, so the path must be short then. "/tmp" if not set. string;
+/// convert, cat, server backup, prepare, restore.
 pub const XBK_OPT_TMPDIR: u32 = 84;
 /// Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. int;
-/// convert, cat.
+/// Most bytes of members that may wait at once, 0 to 281474976710656; 68719476736 if not set. Of a
+/// server backup, in each of its two spools, and 1099511627776 if not set. int; convert, cat,
+/// server backup.
 pub const XBK_OPT_MAX_SPOOL: u32 = 85;
 /// Let every member wait for the end, for streams that change members that ended. bool, off if not
 /// set; convert.
@@ -133,6 +145,69 @@ pub const XBK_OPT_ALLOW_MISSING_END: u32 = 90;
 /// A data directory or a file whose pages are checked. Each call adds one. string; check, which
 /// needs it.
 pub const XBK_OPT_PATH: u32 = 100;
+/// The Unix socket of a running server, which makes xbk_backup_to_fd() and its like back up that
+/// server. string; server backup.
+pub const XBK_OPT_SOCKET: u32 = 120;
+/// The host by which a running server is reached over TCP, which has the same effect. It is this
+/// machine all the same, as files are read from disk. Not together with XBK_OPT_SOCKET. string
+/// (UTF-8); server backup.
+pub const XBK_OPT_HOST: u32 = 121;
+/// The port of the host, 1 to 65535; 3306 if not set. int; server backup.
+pub const XBK_OPT_PORT: u32 = 122;
+/// The account; the server decides if none is given. string (UTF-8); server backup.
+pub const XBK_OPT_USER: u32 = 123;
+/// The account's password, UTF-8. Kept out of messages and events, and wiped when the options are
+/// freed; wipe your own copy, too. bytes; server backup.
+pub const XBK_OPT_PASSWORD: u32 = 124;
+/// A file whose first line is the password; /dev/fd/N is a descriptor. Not together with
+/// XBK_OPT_PASSWORD. string; server backup.
+pub const XBK_OPT_PASSWORD_FILE: u32 = 125;
+/// An option file whose groups [client], [client-mariadb] and [xbkit] say what is not set: socket,
+/// host, port, user, password, ssl-ca. It makes the backup one of a running server, too. string;
+/// server backup.
+pub const XBK_OPT_DEFAULTS_FILE: u32 = 126;
+/// Encrypt TCP connections, and check the server's certificate. bool, off if not set; server
+/// backup.
+pub const XBK_OPT_TLS: u32 = 127;
+/// A PEM file with the certificates of the authority to trust; implies XBK_OPT_TLS. string; server
+/// backup.
+pub const XBK_OPT_TLS_CA: u32 = 128;
+/// A PEM file with the certificate that the server is shown; needs XBK_OPT_TLS_KEY, and implies
+/// XBK_OPT_TLS. string; server backup.
+pub const XBK_OPT_TLS_CERT: u32 = 129;
+/// The key of that certificate, PEM. string; server backup.
+pub const XBK_OPT_TLS_KEY: u32 = 130;
+/// Encrypt, but do not check who the server is. bool, off if not set; server backup.
+pub const XBK_OPT_TLS_NO_VERIFY: u32 = 131;
+/// Read data files with so many bytes a second at most, 1 to 281474976710656. The redo log is never
+/// slowed down. int; server backup.
+pub const XBK_OPT_THROTTLE: u32 = 140;
+/// Seconds to wait for each lock, 1 to 31536000; 60 if not set. Others queue behind meanwhile. int;
+/// server backup.
+pub const XBK_OPT_LOCK_WAIT_TIMEOUT: u32 = 141;
+/// Keep what makes the restored server a replica of this one's primaries. bool, off if not set;
+/// server backup.
+pub const XBK_OPT_SLAVE_INFO: u32 = 142;
+/// Keep the server's place in its Galera cluster; fail if it is in none. bool, off if not set;
+/// server backup.
+pub const XBK_OPT_GALERA_INFO: u32 = 143;
+/// The program of the server that recovers; if not set, mariadbd and mysqld are looked for in PATH
+/// and the usual places. string; prepare, restore.
+pub const XBK_OPT_SERVER_PROGRAM: u32 = 160;
+/// Bytes of that server's buffer pool, 5242880 to 281474976710656; 134217728 if not set. int;
+/// prepare, restore.
+pub const XBK_OPT_USE_MEMORY: u32 = 161;
+/// A further option for that server, such as "file_key_management_filename=/etc/keys". Each call
+/// adds one. string (UTF-8); prepare, restore.
+pub const XBK_OPT_SERVER_OPTION: u32 = 162;
+/// The user, by name, who gets the files. If not set, root gives them to the owner of the directory
+/// if it was there, else to mysql. string (UTF-8); restore.
+pub const XBK_OPT_OWNER: u32 = 163;
+/// Move files instead of copying them. bool, off if not set; put back.
+pub const XBK_OPT_MOVE_FILES: u32 = 164;
+/// Let the data directory hold files; those of the backup may not be there all the same. bool, off
+/// if not set; put back.
+pub const XBK_OPT_NON_EMPTY: u32 = 165;
 
 /// Type of an option: on or off, by xbk_options_set_bool().
 pub const XBK_TYPE_BOOL: u32 = 1;
@@ -145,7 +220,8 @@ pub const XBK_TYPE_BYTES: u32 = 4;
 
 /// Bit of xbk_option_jobs(): xbk_create_to_fd(), xbk_create_to_cb().
 pub const XBK_JOB_CREATE: u32 = 1;
-/// Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb().
+/// Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb(), xbk_backup_to_dir(), of a
+/// stopped server.
 pub const XBK_JOB_BACKUP: u32 = 2;
 /// Bit of xbk_option_jobs(): xbk_extract_from_fd(), xbk_extract_from_cb().
 pub const XBK_JOB_EXTRACT: u32 = 4;
@@ -167,6 +243,15 @@ pub const XBK_JOB_INFO: u32 = 512;
 pub const XBK_JOB_CAT: u32 = 1024;
 /// Bit of xbk_option_jobs(): xbk_check().
 pub const XBK_JOB_CHECK: u32 = 2048;
+/// Bit of xbk_option_jobs(): xbk_backup_to_fd(), xbk_backup_to_cb(), xbk_backup_to_dir(), of a
+/// running server.
+pub const XBK_JOB_SERVER_BACKUP: u32 = 4096;
+/// Bit of xbk_option_jobs(): xbk_prepare().
+pub const XBK_JOB_PREPARE: u32 = 8192;
+/// Bit of xbk_option_jobs(): xbk_restore_from_fd(), xbk_restore_from_cb().
+pub const XBK_JOB_RESTORE: u32 = 16384;
+/// Bit of xbk_option_jobs(): xbk_put_back().
+pub const XBK_JOB_PUT_BACK: u32 = 32768;
 
 /// What a job is told. Jobs, writers and readers copy what they need, so it may be changed, used
 /// again or freed as soon as the call returns (or within its callbacks).
@@ -196,10 +281,20 @@ impl Drop for Value {
     }
 }
 
-/// What create and backup have in common.
+/// What jobs that make a stream of files have in common.
 macro_rules! store_members {
     ($options:expr, $job:expr) => {{
         let (options, mut job) = (&$options, $job);
+        job = job.format(options.format()).dialect(options.dialect());
+        if let Some(threads) = options.int($crate::options::XBK_OPT_PARALLEL) {
+            job = job.parallel(threads);
+        }
+        if let Some(on) = options.bool($crate::options::XBK_OPT_MANIFEST) {
+            job = job.manifest(on);
+        }
+        if let Some(bytes) = options.int($crate::options::XBK_OPT_CHUNK_SIZE) {
+            job = job.chunk_size(bytes);
+        }
         if let Some(compression) = options.compression() {
             job = job.compress(compression);
         }
@@ -287,6 +382,12 @@ pub(crate) struct JobOptions {
 }
 
 impl JobOptions {
+    /// Whether one of them is set, by number.
+    pub(crate) fn has_any(options: *const xbk_options, ids: &[u32]) -> Result<bool, Failure> {
+        let Some(options) = guard::peek!(options) else { return Ok(false) };
+        options.with(|values| Ok(values.set.iter().any(|(id, _)| ids.contains(id))))
+    }
+
     /// Copies a caller's options for `job`; NULL is none.
     pub(crate) fn read(options: *const xbk_options, job: Job) -> Result<Self, Failure> {
         let Some(options) = guard::peek!(options) else {
@@ -297,7 +398,19 @@ impl JobOptions {
                 let option = find(*id)?;
                 if !option.is_for(job) {
                     let message = format!("{} is no option of {}", option.name, job.name());
-                    return Err(Failure::argument(message));
+                    let failure = Failure::argument(message);
+                    // The same calls back up both kinds of servers.
+                    let hint = match job {
+                        Job::Backup if option.is_for(Job::ServerBackup) => {
+                            "a running server is backed up if socket, host or defaults_file is set"
+                        }
+                        Job::ServerBackup if option.is_for(Job::Backup) => {
+                            "a stopped server is backed up if neither socket, host nor \
+                             defaults_file is set"
+                        }
+                        _ => return Err(failure),
+                    };
+                    return Err(failure.hint(hint));
                 }
             }
             let cancel = match &values.cancel {
@@ -357,6 +470,24 @@ impl JobOptions {
 
     pub(crate) fn path(&self, id: u32) -> Option<PathBuf> {
         self.paths(id).next()
+    }
+
+    /// The first string of an option, which must be UTF-8.
+    pub(crate) fn utf8(&self, id: u32) -> Result<Option<&str>, Failure> {
+        self.all_utf8(id).next().transpose()
+    }
+
+    pub(crate) fn all_utf8(&self, id: u32) -> impl Iterator<Item = Result<&str, Failure>> {
+        self.strings(id).map(move |bytes| utf8(find(id)?, bytes))
+    }
+
+    pub(crate) fn absolute_path(&self, id: u32) -> Result<Option<PathBuf>, Failure> {
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).map_err(|error| {
+                Error::io(ErrorKind::Source, "finding the working directory", error).at_path(&path)
+            })
+        };
+        Ok(self.path(id).map(absolute).transpose()?)
     }
 
     pub(crate) fn need_path(&self, id: u32) -> Result<PathBuf, Failure> {

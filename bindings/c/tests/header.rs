@@ -82,6 +82,12 @@ fn option_numbers_are_those_of_the_table() {
     assert_eq!(numbers("XBK_OPT_"), table);
 }
 
+/// A job's name without its article.
+fn noun(job: Job) -> &'static str {
+    let name = job.name();
+    name.strip_prefix("an ").or_else(|| name.strip_prefix("a ")).unwrap_or(name)
+}
+
 #[test]
 fn option_comments_name_their_type_and_jobs() {
     let header = text();
@@ -89,6 +95,7 @@ fn option_comments_name_their_type_and_jobs() {
         let define = format!("#define XBK_OPT_{} ", option.name.to_uppercase());
         let at = header.find(&define).expect("the option's number");
         let doc = &header[header[..at].rfind("/**").expect("a comment")..at];
+        let flat = doc.replace("\n *", "");
         let kind = match option.kind {
             OptionType::Bool => "bool",
             OptionType::Int => "int",
@@ -97,9 +104,8 @@ fn option_comments_name_their_type_and_jobs() {
         };
         assert!(doc.contains(kind), "{define}: {doc}");
         for job in option.jobs {
-            let job = job.name();
-            let job = job.split_once(' ').map_or(job, |(_, noun)| noun);
-            assert!(doc.contains(job), "{define} lacks {job}: {doc}");
+            let job = noun(*job);
+            assert!(flat.contains(job), "{define} lacks {job}: {doc}");
         }
         if let Some((min, max)) = option.range {
             assert!(doc.contains(&format!("{min} to {max}")), "{define}: {doc}");
@@ -110,7 +116,6 @@ fn option_comments_name_their_type_and_jobs() {
             (_, "." | "") => continue,
             (_, default) => default,
         };
-        let flat = doc.replace("\n *", "");
         assert!(doc.contains(default) || flat.contains(default), "{define}: {doc}");
     }
 }
@@ -119,11 +124,7 @@ fn option_comments_name_their_type_and_jobs() {
 fn types_and_jobs_have_the_numbers_of_the_core() {
     let jobs: BTreeMap<String, i64> = Job::ALL
         .iter()
-        .map(|job| {
-            let name = job.name();
-            let noun = name.split_once(' ').map_or(name, |(_, noun)| noun);
-            (noun.to_uppercase(), i64::from(job.bit()))
-        })
+        .map(|job| (noun(*job).replace(' ', "_").to_uppercase(), i64::from(job.bit())))
         .collect();
     assert_eq!(numbers("XBK_JOB_"), jobs);
     let types: BTreeMap<String, i64> =

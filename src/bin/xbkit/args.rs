@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use xbkit::{DamagedPages, Dialect, Format, Result, ServerReport, limits};
 
 use crate::check::CheckArgs;
-use crate::coding::{DecodeArgs, StoreArgs};
+use crate::coding::{DecodeArgs, Decoding, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::ListArgs;
@@ -121,6 +121,12 @@ struct ExtractArgs {
     /// Let a tar archive end without its two blocks of zeros, as some writers leave it
     #[arg(long)]
     allow_missing_end: bool,
+    /// Leave compressed members as they are
+    #[arg(long)]
+    no_decompress: bool,
+    /// Leave encrypted members as they are
+    #[arg(long)]
+    no_decrypt: bool,
     #[command(flatten)]
     decode: DecodeArgs,
     /// Refuse a stream that lacks what a backup of a whole server has
@@ -555,7 +561,9 @@ fn tell_plainly(reporter: &Reporter, result: &Result<()>, done: &str) -> Status 
 
 fn extract(args: ExtractArgs) -> Status {
     let decoding = match args.decode.decoding() {
-        Ok(decoding) => decoding,
+        Ok(decoding) => {
+            Decoding { decompress: !args.no_decompress, decrypt: !args.no_decrypt, ..decoding }
+        }
         Err(error) => return plainly(&Err(error)),
     };
     let job = ExtractWhole {

@@ -248,15 +248,9 @@ impl StoreArgs {
     }
 }
 
-/// Options of the command that extracts.
+/// Options of the commands that extract.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DecodeArgs {
-    /// Leave compressed members as they are
-    #[arg(long)]
-    no_decompress: bool,
-    /// Leave encrypted members as they are
-    #[arg(long)]
-    no_decrypt: bool,
     /// Decrypt and decompress with so many threads; as many as there are processors
     #[arg(long, value_name = "N", value_parser = threads)]
     decode_threads: Option<usize>,
@@ -273,8 +267,8 @@ pub(crate) struct DecodeArgs {
 impl DecodeArgs {
     pub(crate) fn decoding(self) -> Result<Decoding> {
         Ok(Decoding {
-            decompress: !self.no_decompress,
-            decrypt: !self.no_decrypt,
+            decompress: true,
+            decrypt: true,
             key: self.key.read()?,
             threads: Some(self.decode_threads.unwrap_or_else(processors)),
             max_size: self.max_decoded_size,

@@ -6,6 +6,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod header;
+pub(crate) mod program;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
