@@ -200,8 +200,8 @@ impl Connect {
         self.socket.is_some() || self.host.is_some()
     }
 
-    /// The place, for messages.
-    pub(crate) fn place(&self) -> String {
+    /// The place, for messages: `socket /run/mysqld/mysqld.sock`, `db1:3306`.
+    pub fn place(&self) -> String {
         match (&self.socket, &self.host) {
             (Some(socket), _) => format!("socket {}", crate::error::escape_path(socket)),
             (None, host) => {

@@ -23,7 +23,7 @@ use crate::{CancelToken, token};
 
 /// How members are stored, as `_jobs` gives it: compression, level, threads, bytes of a block;
 /// cipher, threads, bytes of a chunk, key.
-type Storing = (
+pub(crate) type Storing = (
     Option<String>,
     Option<u32>,
     usize,
@@ -36,13 +36,13 @@ type Storing = (
 
 /// What is taken off members: whether decompressed, decrypted; threads, most bytes, most bytes for
 /// a stored one, key.
-type Decoding = (bool, bool, usize, u64, u64, Option<PyBackedBytes>);
+pub(crate) type Decoding = (bool, bool, usize, u64, u64, Option<PyBackedBytes>);
 
-fn to_key(py: Python<'_>, key: Option<&[u8]>) -> PyResult<Option<Key>> {
+pub(crate) fn to_key(py: Python<'_>, key: Option<&[u8]>) -> PyResult<Option<Key>> {
     key.map(Key::new).transpose().map_err(|error| python_error(py, error))
 }
 
-fn to_compression(name: &str, level: Option<u32>) -> PyResult<Compression> {
+pub(crate) fn to_compression(name: &str, level: Option<u32>) -> PyResult<Compression> {
     Ok(match name {
         "quicklz" => Compression::Quicklz,
         "lz4" => Compression::Lz4,
@@ -57,7 +57,7 @@ fn to_compression(name: &str, level: Option<u32>) -> PyResult<Compression> {
 }
 
 /// The key that members are encrypted with, if they are.
-fn to_encryption(
+pub(crate) fn to_encryption(
     py: Python<'_>,
     cipher: Option<&str>,
     key: Option<&[u8]>,
@@ -77,9 +77,10 @@ fn to_encryption(
     }
 }
 
-/// Two kinds of jobs take the same.
+/// Three kinds of jobs take the same.
 macro_rules! store_members {
     ($py:expr, $storing:expr, $job:expr) => {{
+        use $crate::jobs::{to_compression, to_encryption};
         let (compress, level, threads, block, cipher, encrypt_threads, chunk, key) = $storing;
         let mut job = $job.compress_threads(threads).compress_chunk_size(block);
         if let Some(name) = compress {
@@ -91,6 +92,7 @@ macro_rules! store_members {
         job.encrypt_threads(encrypt_threads).encrypt_chunk_size(chunk)
     }};
 }
+pub(crate) use store_members;
 
 /// How an event is told to `emit`, together with three values.
 mod kind {
@@ -161,7 +163,7 @@ impl Listener {
 }
 
 /// Pages: all, good, zero, damaged, missing, unchecked.
-type Counts = (u64, u64, u64, u64, u64, u64);
+pub(crate) type Counts = (u64, u64, u64, u64, u64, u64);
 
 fn counts(tally: &Tally) -> Counts {
     let Tally { pages, good, zero, bad, missing, .. } = *tally;
@@ -169,14 +171,14 @@ fn counts(tally: &Tally) -> Counts {
 }
 
 /// What every job takes: whom to tell, and what ends it.
-struct Job {
+pub(crate) struct Job {
     listener: Listener,
     raised: Raised,
-    cancel: Option<xbkit_core::CancelToken>,
+    pub(crate) cancel: Option<xbkit_core::CancelToken>,
 }
 
 impl Job {
-    fn new(
+    pub(crate) fn new(
         emit: Bound<'_, PyAny>,
         wants_all: bool,
         cancel: Option<&Bound<'_, CancelToken>>,
@@ -188,7 +190,7 @@ impl Job {
     }
 
     /// Runs a job that reads a stream: from a descriptor by `from_fd`, else by `from_reader`.
-    fn read<R: Send>(
+    pub(crate) fn read<R: Send>(
         mut self,
         py: Python<'_>,
         source: &SourceSpec<'_>,
@@ -235,12 +237,12 @@ impl Job {
     }
 
     /// Runs a job that writes a stream.
-    fn write(
+    pub(crate) fn write<R: Send>(
         mut self,
         py: Python<'_>,
         sink: SinkSpec<'_>,
-        job: impl FnOnce(&mut Sink, &mut dyn Observer) -> Result<CreateReport> + Send,
-    ) -> PyResult<(u64, u64, u64, Counts)> {
+        job: impl FnOnce(&mut Sink, &mut dyn Observer) -> Result<R> + Send,
+    ) -> PyResult<R> {
         let mut sink = Sink::open(sink, &self.raised, self.cancel.clone())?;
         py.detach(|| {
             let result = self.raised.settle(job(&mut sink, &mut self.listener));
@@ -249,21 +251,42 @@ impl Job {
             }
             result
         })
-        .map(|report| {
-            let pages = counts(&report.pages);
-            (report.members, report.payload_bytes, report.stream_bytes, pages)
-        })
         .map_err(|failure: Failure| failure.into_python(py))
+    }
+
+    /// Runs a job on what has a name.
+    pub(crate) fn alone<R: Send>(
+        mut self,
+        py: Python<'_>,
+        job: impl FnOnce(&mut dyn Observer) -> Result<R> + Send,
+    ) -> PyResult<R> {
+        py.detach(|| self.raised.settle(job(&mut self.listener)))
+            .map_err(|failure: Failure| failure.into_python(py))
     }
 }
 
-enum Input<'i> {
+/// Where a backup goes.
+#[derive(FromPyObject)]
+pub(crate) enum Target<'py> {
+    /// A list of one path: the directory that gets the files.
+    Dir([PathBuf; 1]),
+    Sink(SinkSpec<'py>),
+}
+
+/// Members, payload bytes, stream bytes, pages.
+pub(crate) type Created = (u64, u64, u64, Counts);
+
+pub(crate) fn created(report: &CreateReport) -> Created {
+    (report.members, report.payload_bytes, report.stream_bytes, counts(&report.pages))
+}
+
+pub(crate) enum Input<'i> {
     Fd(std::os::fd::BorrowedFd<'i>),
     Reader(&'i mut dyn Read),
 }
 
 /// Members, skipped, payload bytes, stream bytes, whether proven, kind of backup.
-type Extracted = (u64, u64, u64, u64, bool, Option<&'static str>);
+pub(crate) type Extracted = (u64, u64, u64, u64, bool, Option<&'static str>);
 
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
@@ -296,16 +319,7 @@ pub(crate) fn extract(
     for pattern in &members {
         extract = extract.member_pattern(pattern).map_err(|error| python_error(py, error))?;
     }
-    let (decompress, decrypt, threads, most, ratio, key) = decoding;
-    extract = extract
-        .decompress(decompress)
-        .decrypt(decrypt)
-        .decode_threads(threads)
-        .max_decoded_size(most)
-        .max_ratio(ratio);
-    if let Some(key) = to_key(py, key.as_deref())? {
-        extract = extract.key(key);
-    }
+    extract = decode(py, decoding, extract)?;
     if let Some(token) = &job.cancel {
         extract = extract.cancel(token.clone());
     }
@@ -313,9 +327,27 @@ pub(crate) fn extract(
         Input::Fd(fd) => extract.run_fd(fd, observer),
         Input::Reader(reader) => extract.run(reader, observer),
     })?;
+    Ok(extracted(&report))
+}
+
+pub(crate) fn decode(py: Python<'_>, decoding: Decoding, extract: Extract) -> PyResult<Extract> {
+    let (decompress, decrypt, threads, most, ratio, key) = decoding;
+    let extract = extract
+        .decompress(decompress)
+        .decrypt(decrypt)
+        .decode_threads(threads)
+        .max_decoded_size(most)
+        .max_ratio(ratio);
+    Ok(match to_key(py, key.as_deref())? {
+        Some(key) => extract.key(key),
+        None => extract,
+    })
+}
+
+pub(crate) fn extracted(report: &ExtractReport) -> Extracted {
     let ExtractReport { members, skipped, payload_bytes, stream_bytes, proven, backup, .. } =
-        report;
-    Ok((members, skipped, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name)))
+        *report;
+    (members, skipped, payload_bytes, stream_bytes, proven, backup.map(BackupKind::name))
 }
 
 #[pyfunction]
@@ -516,18 +548,17 @@ pub(crate) fn check(
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<(u64, u64, Counts)> {
-    let Job { mut listener, raised, cancel } = Job::new(emit, wants_all, cancel);
+    let job = Job::new(emit, wants_all, cancel);
     let mut paths = paths.into_iter();
     let Some(first) = paths.next() else {
         return Err(PyValueError::new_err("no path is named"));
     };
     let mut check = paths.fold(Check::of(first), Check::and).parallel(parallel);
-    if let Some(token) = cancel {
-        check = check.cancel(token);
+    if let Some(token) = &job.cancel {
+        check = check.cancel(token.clone());
     }
-    py.detach(|| raised.settle(check.run(&mut listener)))
+    job.alone(py, move |observer| check.run(observer))
         .map(|report| (report.files, report.bytes, counts(&report.pages)))
-        .map_err(|failure: Failure| failure.into_python(py))
 }
 
 #[pyfunction]
@@ -547,7 +578,7 @@ pub(crate) fn create(
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, Counts)> {
+) -> PyResult<Created> {
     let job = Job::new(emit, wants_all, cancel);
     let changed = match changed {
         "refuse" => ChangedFiles::Refuse,
@@ -573,13 +604,14 @@ pub(crate) fn create(
         Sink::Fd(fd) => create.run_fd(fd.as_fd(), observer),
         Sink::Object(object) => create.run(object, observer),
     })
+    .map(|report| created(&report))
 }
 
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "options by position; Python names them")]
 pub(crate) fn backup(
     py: Python<'_>,
-    sink: SinkSpec<'_>,
+    target: Target<'_>,
     datadir: PathBuf,
     data_home: Option<PathBuf>,
     system_files: Option<Vec<PathBuf>>,
@@ -596,7 +628,7 @@ pub(crate) fn backup(
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
-) -> PyResult<(u64, u64, u64, Counts)> {
+) -> PyResult<Created> {
     let job = Job::new(emit, wants_all, cancel);
     let mut backup = Backup::of_datadir(datadir)
         .parallel(parallel)
@@ -626,10 +658,14 @@ pub(crate) fn backup(
     if let Some(token) = &job.cancel {
         backup = backup.cancel(token.clone());
     }
-    job.write(py, sink, move |sink, observer| match sink {
-        Sink::Fd(fd) => backup.run_fd(fd.as_fd(), observer),
-        Sink::Object(object) => backup.run(object, observer),
-    })
+    match target {
+        Target::Dir([dir]) => job.alone(py, move |observer| backup.run_into(dir, observer)),
+        Target::Sink(sink) => job.write(py, sink, move |sink, observer| match sink {
+            Sink::Fd(fd) => backup.run_fd(fd.as_fd(), observer),
+            Sink::Object(object) => backup.run(object, observer),
+        }),
+    }
+    .map(|report| created(&report))
 }
 
 pub(crate) fn to_format(name: &str) -> PyResult<Format> {
@@ -648,6 +684,6 @@ fn not_one_of(option: &str, value: &str, known: &str) -> PyErr {
     PyValueError::new_err(format!("{option} '{value}' is none of {known}"))
 }
 
-fn python_error(py: Python<'_>, error: Error) -> PyErr {
+pub(crate) fn python_error(py: Python<'_>, error: Error) -> PyErr {
     Failure::from(error).into_python(py)
 }

@@ -10,6 +10,7 @@ mod errors;
 mod jobs;
 mod lock;
 mod reader;
+mod server;
 mod sink;
 mod source;
 mod writer;
@@ -64,6 +65,8 @@ mod _xbkit {
     };
     #[pymodule_export]
     use crate::reader::Reader;
+    #[pymodule_export]
+    use crate::server::{Server, backup_server, prepare, put_back, restore};
     #[pymodule_export]
     use crate::writer::{Entry, Writer};
 

@@ -1,9 +1,10 @@
 """Streams physical backups of MySQL and MariaDB as xbstream or tar, and extracts such streams,
 verified.
 
-Jobs on whole streams: :func:`backup`, :func:`cat`, :func:`convert`, :func:`create`,
-:func:`extract`, :func:`info`, :func:`list`, :func:`verify`; pages on disk, :func:`check`. Streams
-of your own data, and streams read without extracting: :func:`open`.
+Jobs on whole streams: :func:`backup` of a stopped or a running server, :func:`cat`,
+:func:`convert`, :func:`create`, :func:`extract`, :func:`info`, :func:`list`, :func:`verify`; from a
+backup to a data directory, :func:`restore`, or in steps :func:`prepare` and :func:`put_back`; pages
+on disk, :func:`check`. Streams of your own data, and streams read without extracting: :func:`open`.
 
 Sources and sinks are descriptors, paths, sockets, and any object with ``read``, ``readinto`` or
 ``write``; sources also iterables of buffers. They are used on the thread that calls, with the
@@ -21,6 +22,7 @@ import warnings
 from typing import Literal, overload
 
 from . import _xbkit
+from ._backup import LOCK_WAIT_TIMEOUT, MAX_SERVER_SPOOL, backup
 from ._endpoints import Readable, ReadableInto, Sink, Source, Writable
 from ._errors import (
     AuthError,
@@ -69,7 +71,11 @@ from ._events import (
     MemberDone,
     OnEvent,
     PageCounts,
+    PrepareReport,
     Progress,
+    RestoreReport,
+    ServerReport,
+    StageTimes,
     VerifyReport,
 )
 from ._info import (
@@ -92,7 +98,6 @@ from ._jobs import (
     Encrypt,
     Format,
     MemberInfo,
-    backup,
     cat,
     check,
     convert,
@@ -103,18 +108,22 @@ from ._jobs import (
     verify,
 )
 from ._reader import MAX_SPOOL, Member, StreamReader
+from ._restore import USE_MEMORY, prepare, put_back, restore
 from ._writer import EntryWriter, StreamWriter
-from ._xbkit import CancelToken
+from ._xbkit import CancelToken, Server
 
 __version__: str = _xbkit.VERSION
 
 __all__ = [
     "CHUNK_SIZE",
     "CODEC_BLOCK",
+    "LOCK_WAIT_TIMEOUT",
     "MANIFEST_NAME",
     "MAX_DECODED_SIZE",
     "MAX_RATIO",
+    "MAX_SERVER_SPOOL",
     "MAX_SPOOL",
+    "USE_MEMORY",
     "AuthError",
     "BackupInfo",
     "BinlogPosition",
@@ -168,6 +177,7 @@ __all__ = [
     "PageCounts",
     "PermissionDeniedError",
     "PipeClosedError",
+    "PrepareReport",
     "Progress",
     "QueryError",
     "Readable",
@@ -179,8 +189,12 @@ __all__ = [
     "Rename",
     "Replica",
     "ReplicaChannel",
+    "RestoreReport",
+    "Server",
+    "ServerReport",
     "Sink",
     "Source",
+    "StageTimes",
     "StreamIOError",
     "StreamReader",
     "StreamWriter",
@@ -202,6 +216,9 @@ __all__ = [
     "info",
     "list",
     "open",
+    "prepare",
+    "put_back",
+    "restore",
     "verify",
 ]
 

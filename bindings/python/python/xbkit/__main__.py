@@ -6,7 +6,9 @@ import argparse
 import dataclasses
 import json
 import logging
+import os
 import sys
+from typing import Any
 
 import xbkit
 
@@ -90,13 +92,53 @@ def _parser() -> argparse.ArgumentParser:
     job = jobs.add_parser("check", parents=[works], help="check the pages of files on disk")
     job.add_argument("paths", nargs="+", metavar="PATH", help="a data directory or a file")
 
-    job = jobs.add_parser("backup", parents=[writes, talks, works], help="back up a stopped server")
-    job.add_argument("--datadir", required=True, metavar="DIR", help="the data directory")
+    recovers = argparse.ArgumentParser(add_help=False)
+    recovers.add_argument("--server", metavar="PROGRAM", help="the server that recovers")
+    recovers.add_argument("--use-memory", type=_size, default=xbkit.USE_MEMORY, metavar="SIZE")
+    recovers.add_argument(
+        "--server-option", action="append", default=[], metavar="NAME=VALUE", help="one more for it"
+    )
+    recovers.add_argument("--tmpdir", metavar="DIR", help="put its socket here")
+
+    job = jobs.add_parser(
+        "backup", parents=[writes, talks, works], help="back up a stopped or a running server"
+    )
+    job.add_argument("--datadir", metavar="DIR", help="the data directory of a stopped server")
     job.add_argument(
         "--log-page-corruption", action="store_true", help="report damaged pages and go on"
     )
     for option in ("data-home", "undo-dir", "log-dir", "aria-log-dir"):
         job.add_argument(f"--{option}", metavar="DIR", help="if not in the data directory")
+    job.add_argument("--socket", metavar="PATH", help="the socket of a running server")
+    job.add_argument("--host", help="or the host by which it is reached")
+    job.add_argument("--port", type=int)
+    job.add_argument("--user")
+    job.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="its first line is the password; else XBKIT_PASSWORD or MYSQL_PWD is",
+    )
+    job.add_argument("--defaults-file", metavar="FILE", help="an option file that says the rest")
+    job.add_argument("--tls", action="store_true")
+    for option in ("tls-ca", "tls-cert", "tls-key"):
+        job.add_argument(f"--{option}", metavar="FILE")
+    job.add_argument("--tls-no-verify", action="store_true")
+    job.add_argument("--tmpdir", metavar="DIR", help="spool what does not fit into memory here")
+    job.add_argument("--throttle", type=_size, metavar="SIZE", help="read so much a second at most")
+    job.add_argument("--lock-wait-timeout", type=int, metavar="SECONDS")
+    job.add_argument("--slave-info", action="store_true")
+    job.add_argument("--galera-info", action="store_true")
+    job.add_argument("--target-dir", metavar="DIR", help="make files here instead of a stream")
+
+    job = jobs.add_parser("prepare", parents=[recovers], help="have a server recover a backup")
+    job.add_argument("directory", metavar="DIR")
+
+    job = jobs.add_parser(
+        "restore", parents=[works, recovers], help="make a data directory of a stream"
+    )
+    job.add_argument("-i", "--input", metavar="FILE", help="read this file, not standard input")
+    job.add_argument("--datadir", required=True, metavar="DIR", help="a new or empty one")
+    job.add_argument("--owner", metavar="USER")
     return parser
 
 
@@ -116,8 +158,9 @@ def _run(args: argparse.Namespace) -> None:
             print(f"{event.size}\t{_shown(event.name)}")
 
     if "output" in args:
-        sink = args.output or sys.stdout.buffer
-        if args.output is None and sys.stdout.isatty():
+        into_dir = getattr(args, "target_dir", None) is not None
+        sink: Any = None if into_dir else args.output or sys.stdout.buffer
+        if sink is sys.stdout.buffer and sys.stdout.isatty():
             raise xbkit.InvalidArgumentError("standard output is a terminal; name a file by -o")
         shape = {
             "parallel": args.parallel,
@@ -132,19 +175,20 @@ def _run(args: argparse.Namespace) -> None:
         case "create":
             xbkit.create(sink, args.paths, base=args.directory, on_event=tell, **shape)
         case "backup":
-            report = xbkit.backup(
-                sink,
-                datadir=args.datadir,
-                data_home=args.data_home,
-                undo_dir=args.undo_dir,
-                log_dir=args.log_dir,
-                aria_log_dir=args.aria_log_dir,
-                log_page_corruption=args.log_page_corruption,
-                on_event=tell,
-                **shape,
-            )
+            report = _back_up(args, sink, dict(shape, on_event=tell))
             if report.pages.damaged:
                 raise SystemExit(1)
+        case "prepare":
+            xbkit.prepare(args.directory, **_recovery(args))
+        case "restore":
+            xbkit.restore(
+                source,
+                args.datadir,
+                owner=args.owner,
+                parallel=args.parallel,
+                on_event=tell,
+                **_recovery(args),
+            )
         case "extract":
             xbkit.extract(
                 source,
@@ -179,6 +223,71 @@ def _run(args: argparse.Namespace) -> None:
         case "check":
             xbkit.check(*args.paths, parallel=args.parallel, on_event=found)
             sys.stdout.flush()
+
+
+def _back_up(
+    args: argparse.Namespace, sink: xbkit.Sink | None, options: dict[str, Any]
+) -> xbkit.CreateReport:
+    options["target_dir"] = args.target_dir
+    options["log_page_corruption"] = args.log_page_corruption
+    of_stopped = ("data_home", "undo_dir", "log_dir", "aria_log_dir")
+    if args.socket is None and args.host is None and args.defaults_file is None:
+        if args.datadir is None:
+            raise xbkit.InvalidArgumentError("name a stopped server by --datadir, or a running one")
+        of_running = ("tmpdir", "throttle", "lock_wait_timeout", "slave_info", "galera_info")
+        of_login = ("port", "user", "password_file", "tls", "tls_ca", "tls_cert", "tls_no_verify")
+        _refuse(args, (*of_running, *of_login), "a running server; name it by --socket or --host")
+        options.update((name, getattr(args, name)) for name in of_stopped)
+        made: xbkit.CreateReport = xbkit.backup(sink, datadir=args.datadir, **options)
+        return made
+    _refuse(args, of_stopped, "a stopped server, not a running one")
+    if args.password_file is None:
+        password = os.environ.get("XBKIT_PASSWORD") or os.environ.get("MYSQL_PWD")
+    else:
+        password = None
+    server = xbkit.Server(
+        socket=args.socket,
+        host=args.host,
+        port=args.port,
+        user=args.user,
+        password=password,
+        password_file=args.password_file,
+        defaults_file=args.defaults_file,
+        tls=args.tls,
+        tls_ca=args.tls_ca,
+        tls_cert=args.tls_cert,
+        tls_key=args.tls_key,
+        tls_no_verify=args.tls_no_verify,
+    )
+    report = xbkit.backup(
+        sink,
+        server=server,
+        datadir=args.datadir,
+        tmpdir=args.tmpdir,
+        throttle=args.throttle,
+        lock_wait_timeout=args.lock_wait_timeout,
+        slave_info=args.slave_info,
+        galera_info=args.galera_info,
+        **options,
+    )
+    print(json.dumps(dataclasses.asdict(report)), file=sys.stderr)
+    return report
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], of_what: str) -> None:
+    for name in names:
+        if getattr(args, name):
+            option = name.replace("_", "-")
+            raise xbkit.InvalidArgumentError(f"--{option} is about {of_what}")
+
+
+def _recovery(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "server_program": args.server,
+        "use_memory": args.use_memory,
+        "server_options": args.server_option,
+        "tmpdir": args.tmpdir,
+    }
 
 
 def _shown(name: str) -> str:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ._info import BinlogPosition
+
 logger = logging.getLogger("xbkit")
 
 
@@ -107,6 +109,47 @@ class CreateReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long the backup of a running server held up others, in seconds."""
+
+    flush: float
+    """Writes to tables without transactions waited."""
+    block_ddl: float
+    """DDL waited."""
+    block_commit: float
+    """Commits waited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReport(CreateReport):
+    """What the backup of a running server did."""
+
+    binlog: BinlogPosition | None
+    """The place in the server's binary log, if it has one: the backup holds what was committed
+    before."""
+    from_lsn: int
+    """LSN of the checkpoint that recovery begins with."""
+    to_lsn: int
+    """LSN of the server's newest checkpoint at the end."""
+    last_lsn: int
+    """LSN at which the copied redo ends."""
+    times: StageTimes
+    """How long others waited."""
+    torn_pages: int
+    """Pages that the server was just writing, and that were read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReport:
+    """What a preparation did."""
+
+    server_program: str | None
+    """The program of the server that recovered; ``None`` if the backup was prepared already."""
+    warnings: tuple[str, ...]
+    """Errors that it logged, and that concern neither InnoDB nor Aria."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractReport:
     """What an extraction did."""
 
@@ -123,6 +166,14 @@ class ExtractReport:
     backup: str | None = None
     """What kind of backup it holds, as far as its members tell: ``"full"``, ``"incremental"``,
     ``"cold"``, ``"prepared"`` or ``"log-applied"``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreReport(ExtractReport):
+    """What a restore did."""
+
+    recovered: bool
+    """Whether it was the backup of a running server, which a server recovered."""
 
 
 @dataclass(frozen=True, slots=True)

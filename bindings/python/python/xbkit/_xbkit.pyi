@@ -15,6 +15,9 @@ _Storing = tuple[
     str | None, int | None, int, int, str | None, int, int, bytes | None
 ]
 _Counts = tuple[int, int, int, int, int, int]
+_Target = _SinkSpec | builtins.list[_Path]
+_Decoding = tuple[bool, bool, int, int, int, bytes | None]
+_Recovery = tuple[_Path | None, int, builtins.list[str], _Path]
 
 __all__ = [
     "VERSION",
@@ -22,8 +25,10 @@ __all__ = [
     "CancelToken",
     "Entry",
     "Reader",
+    "Server",
     "Writer",
     "backup",
+    "backup_server",
     "cat",
     "check",
     "convert",
@@ -33,6 +38,9 @@ __all__ = [
     "info",
     "info_of_dir",
     "list",
+    "prepare",
+    "put_back",
+    "restore",
     "verify",
 ]
 
@@ -50,6 +58,47 @@ class CancelToken:
     @property
     def cancelled(self) -> bool:
         """Whether the token was set."""
+
+@final
+class Server:
+    """Where a running MariaDB server is, and whose account to use.
+
+    It is on this machine all the same, as files are read from disk. Its ``repr`` names the place and
+    nothing else. The environment is not read: pass ``os.environ["..."]`` as the password.
+
+    Args:
+        socket: its Unix socket.
+        host: the host by which it is reached over TCP; not together with ``socket``.
+        port: the port of the host; 3306 unless given.
+        user: the account; the server decides if none is given.
+        password: its password, of which a copy is kept that is wiped with this object; never in
+            messages, events or logs.
+        password_file: a file whose first line is the password.
+        defaults_file: an option file whose groups ``[client]``, ``[client-mariadb]`` and ``[xbkit]``
+            say what is not given here: socket, host, port, user, password, ssl-ca.
+        tls: encrypt TCP connections, and check the server's certificate.
+        tls_ca: a PEM file with the certificates of the authority to trust; implies ``tls``.
+        tls_cert: a PEM file with the certificate that the server is shown; needs ``tls_key``.
+        tls_key: its key, PEM.
+        tls_no_verify: encrypt, but do not check who the server is.
+    """
+
+    def __new__(
+        cls,
+        *,
+        socket: _Path | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        user: str | None = None,
+        password: str | bytes | bytearray | None = None,
+        password_file: _Path | None = None,
+        defaults_file: _Path | None = None,
+        tls: bool = False,
+        tls_ca: _Path | None = None,
+        tls_cert: _Path | None = None,
+        tls_key: _Path | None = None,
+        tls_no_verify: bool = False,
+    ) -> Server: ...
 
 @final
 class Reader:
@@ -139,7 +188,7 @@ def extract(
     parallel: int,
     members: builtins.list[str],
     require_backup: bool,
-    decoding: tuple[bool, bool, int, int, int, bytes | None],
+    decoding: _Decoding,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
@@ -164,7 +213,7 @@ def create(
     """Members, payload bytes, stream bytes; pages: all, good, zero, damaged, missing, unchecked."""
 
 def backup(
-    sink: _SinkSpec,
+    target: _Target,
     datadir: _Path,
     data_home: _Path | None,
     system_files: builtins.list[str] | None,
@@ -248,6 +297,74 @@ def check(
     cancel: CancelToken | None,
 ) -> tuple[int, int, _Counts]:
     """Files, bytes, pages."""
+
+def backup_server(
+    target: _Target,
+    server: Server,
+    datadir: _Path | None,
+    tmpdir: _Path,
+    max_spool: int,
+    throttle: int | None,
+    lock_wait_timeout: int,
+    slave_info: bool,
+    galera_info: bool,
+    parallel: int,
+    chunk_size: int,
+    format: str,
+    dialect: str,
+    manifest: bool,
+    storing: _Storing,
+    log_page_corruption: bool,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[
+    tuple[int, int, int, _Counts],
+    tuple[
+        tuple[str, int, str] | None,
+        tuple[int, int, int],
+        tuple[float, float, float],
+        int,
+    ],
+]:
+    """What was streamed; position, LSNs, seconds under locks, torn pages."""
+
+def prepare(
+    dir: _Path,
+    recovery: _Recovery,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[_Path | None, builtins.list[str]]:
+    """The server's program, and what it warned of."""
+
+def restore(
+    source: _SourceSpec,
+    datadir: _Path,
+    owner: str | None,
+    parallel: int,
+    decoding: _Decoding,
+    recovery: _Recovery,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> tuple[tuple[int, int, int, int, bool, str | None], bool]:
+    """What was extracted, and whether a server recovered it."""
+
+def put_back(
+    dir: _Path,
+    datadir: _Path,
+    data_home: _Path | None,
+    undo_dir: _Path | None,
+    log_dir: _Path | None,
+    aria_log_dir: _Path | None,
+    move_files: bool,
+    non_empty: bool,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> int:
+    """Files that were put back."""
 
 def error_kinds() -> builtins.list[tuple[str, int]]:
     """Name and code of every kind of error."""
