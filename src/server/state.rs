@@ -63,14 +63,22 @@ pub(crate) struct Lsns {
     pub(crate) checkpoint: u64,
 }
 
+/// Status variables whose names are like `pattern`.
+///
+/// It must be `LIKE`, which passes over all others. `WHERE` computes all of them before it chooses,
+/// and some, which count grants, wait for the lock that a `CREATE USER` or `GRANT` holds while it
+/// itself waits for a backup to release `BLOCK_COMMIT`.
+fn status_like(
+    session: &mut Session,
+    pattern: &str,
+    look: Look<'_>,
+) -> Result<HashMap<String, Vec<u8>>> {
+    session.run(&format!("SHOW GLOBAL STATUS LIKE '{pattern}'"), look).map(pairs)
+}
+
 /// Asks where InnoDB's log is; anyone may.
 pub(crate) fn lsns(session: &mut Session, look: Look<'_>) -> Result<Lsns> {
-    let rows = session.run(
-        "SHOW GLOBAL STATUS WHERE Variable_name IN \
-         ('Innodb_lsn_current', 'Innodb_lsn_flushed', 'Innodb_lsn_last_checkpoint')",
-        look,
-    )?;
-    let status = pairs(rows);
+    let status = status_like(session, "innodb\\_lsn\\_%", look)?;
     let number = |name: &str| {
         let text = status.get(name).and_then(|value| std::str::from_utf8(value).ok());
         text.and_then(|text| text.parse().ok()).ok_or_else(|| {
@@ -182,12 +190,7 @@ pub(crate) fn galera(
     variables: &Variables,
     look: Look<'_>,
 ) -> Result<Option<String>> {
-    let rows = session.run(
-        "SHOW GLOBAL STATUS WHERE Variable_name IN \
-         ('wsrep_local_state_uuid', 'wsrep_last_committed')",
-        look,
-    )?;
-    let status = pairs(rows);
+    let status = status_like(session, "wsrep\\_l%", look)?;
     let get =
         |name: &str| status.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
     let (Some(uuid), Some(seqno)) = (get("wsrep_local_state_uuid"), get("wsrep_last_committed"))

@@ -82,6 +82,25 @@ os.fsync(fd)
 PYTHON
 }
 
+# Beside a backup: keeps what the server is doing, if locks are held for long or everything takes
+# long; and ends the load soon after the locks went. What is written behind the position need not be
+# much, and all of it is replayed.
+watch() {
+    local held=0
+    for _ in {1..100}; do
+        sleep 1
+        if grep -q '^xbkit: locks released' "$dir/log"; then
+            sql "$dir/s" 'SET sql_log_bin = 0; UPDATE load_t.ctl SET go = 0' 2>/dev/null
+            return
+        fi
+        ! grep -q '^xbkit: DDL during' "$dir/log" || held=$((held + 1))
+        [ $held -lt 8 ] || break
+    done
+    timeout 5 mariadb --no-defaults --socket="$dir/s/sock" --user=root \
+        --execute="SHOW FULL PROCESSLIST; SHOW ENGINE INNODB STATUS\G"
+    ! command -v gdb >/dev/null || timeout 20 gdb -p "${SERVER_PIDS[$dir/s]}" -batch -ex "thread apply all bt 12"
+} >"$dir/watch" 2>&1 </dev/null
+
 # The backup of round $dir through $sink, with $fault on the way; gives its status.
 run_backup() {
     local stream=$dir/stream fifo=$dir/fifo status=0 sinker watch tearer=
@@ -102,17 +121,7 @@ run_backup() {
             ${throttle:+--throttle=$throttle} >"$fifo" 2>"$dir/log" </dev/null &
     fi
     backup=$!
-    { # what the server is doing, if locks are held for long, or everything takes long
-        held=0
-        for _ in {1..100}; do
-            sleep 1
-            if grep -q '^xbkit: DDL during' "$dir/log" && ! grep -q '^xbkit: locks released' "$dir/log"; then held=$((held + 1)); fi
-            [ $held -lt 8 ] || break
-        done
-        timeout 5 mariadb --no-defaults --socket="$dir/s/sock" --user=root \
-            --execute="SHOW FULL PROCESSLIST; SHOW ENGINE INNODB STATUS\G"
-        ! command -v gdb >/dev/null || timeout 20 gdb -p "${SERVER_PIDS[$dir/s]}" -batch -ex "thread apply all bt 12"
-    } >"$dir/watch" 2>&1 </dev/null &
+    watch &
     watch=$!
     sleep "$when"
     # Whether the fault came in time.
