@@ -162,10 +162,8 @@ fn every_flipped_bit_is_refused() {
 /// The stream with the flags of one that has a manifest.
 fn flagged(mut stream: Vec<u8>) -> Vec<u8> {
     for chunk in chunks::chunks(&stream.clone()) {
-        if chunk.begin == 0 || chunk.part(&stream, Field::Path).ends_with(MANIFEST_NAME.as_bytes())
-        {
-            stream[chunk.begin + 8] = 0x80;
-        }
+        let is_manifest = chunk.part(&stream, Field::Path).ends_with(MANIFEST_NAME.as_bytes());
+        stream[chunk.begin + 8] = if chunk.begin == 0 || is_manifest { 0x80 } else { 0x90 };
     }
     stream
 }
@@ -191,11 +189,8 @@ fn members_removed_renamed_swapped_added_or_appended_are_refused() {
     let parts = pieces(&stream);
     assert_eq!(parts.len(), 4);
     let join = |order: &[usize]| -> Vec<u8> {
-        let mut all: Vec<u8> = order.iter().flat_map(|at| parts[*at].1.clone()).collect();
+        let all: Vec<u8> = order.iter().flat_map(|at| parts[*at].1.clone()).collect();
         // Whoever moves members about announces the manifest as it must be.
-        for chunk in chunks::chunks(&all.clone()) {
-            all[chunk.begin + 8] = 0;
-        }
         flagged(all)
     };
     assert_eq!(join(&[0, 1, 2, 3]), stream);
@@ -261,6 +256,38 @@ fn a_stream_without_its_beginning_is_refused() {
         refused(name, &[&Chunks::default().end(b"other").0, &stream[second..]].concat());
         refused(name, &[&Chunks::default().end(b"other").0, &stream[..]].concat());
     }
+}
+
+/// Every chunk says that it belongs to a stream with a manifest, so whatever stretch of whole chunks
+/// is left of one, behind other data or not, is not taken for a stream.
+#[test]
+fn no_stretch_of_whole_chunks_passes_for_a_stream() {
+    let mut stretches = 0;
+    for (name, stream) in corpus() {
+        let mut borders: Vec<usize> = chunks::chunks(&stream).iter().map(|it| it.begin).collect();
+        borders.push(stream.len());
+        let other = Chunks::default().end(b"other").0;
+        for (nth, begin) in borders.iter().enumerate().skip(1) {
+            for end in &borders[nth + 1..] {
+                let what = format!("{name}, {begin} to {end}");
+                let error = refused(&what, &stream[*begin..*end]);
+                let is_within = stream[begin + 8] == 0x90;
+                assert!(!is_within || error.kind() == ErrorKind::Format, "{what}: {error}");
+                let allowed = Verify::new().allow_unproven(true);
+                allowed.run(&mut &stream[*begin..*end], &mut Silent).expect_err(&what);
+                refused(&what, &[&other, &stream[*begin..*end]].concat());
+                stretches += 1;
+            }
+        }
+        // All but the announcement.
+        let mut unannounced = stream.clone();
+        unannounced[8] = 0;
+        refused(name, &unannounced);
+        if borders.len() > 3 {
+            refused(name, &unannounced[..borders[2]]);
+        }
+    }
+    assert!(stretches >= 50, "only {stretches}");
 }
 
 /// Nothing else hashes what chunks hold that readers may ignore.

@@ -21,7 +21,7 @@ use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
     Coded, Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header,
-    crc32, mark_coded, payload_header_len, put_payload_header,
+    crc32, mark_coded, mark_within, payload_header_len, put_payload_header,
 };
 use crate::innodb::space::{FLAGS_END, is_encrypted};
 use crate::limits;
@@ -385,6 +385,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
             hasher.update(payload);
         }
         let header_len = put_payload_header(header, path, offset, len as u64, crc32(payload))?;
+        if self.options.manifest {
+            mark_within(header);
+        }
         parcel.note_frame(parcel.filled..parcel.filled + header_len);
         parcel.filled += header_len + len;
         Ok(len)
@@ -406,6 +409,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
             self.ship()?;
             let mut header = Vec::new();
             append_sparse_header(&mut header, member.as_bytes(), offset, &chunk.runs, data)?;
+            if self.options.manifest {
+                mark_within(&mut header);
+            }
             let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
             parcel.append_frame(&header)?;
             parcel.append(data)?;
@@ -459,8 +465,11 @@ impl<'o, O: Outlet> Packer<'o, O> {
     ) -> Result<()> {
         let mut chunk = Vec::with_capacity(HEADER_LEN + member.as_bytes().len());
         append_end(&mut chunk, member.as_bytes())?;
-        if size == 0 && self.options.manifest {
-            mark_coded(&mut chunk, coded);
+        if self.options.manifest {
+            mark_within(&mut chunk);
+            if size == 0 {
+                mark_coded(&mut chunk, coded);
+            }
         }
         if self.parcel.as_mut().ok_or_else(no_room)?.free().len() < chunk.len() {
             self.ship()?;

@@ -12,7 +12,7 @@ use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
     Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
-    append_sparse_header, crc32,
+    append_sparse_header, crc32, mark_within,
 };
 use crate::limits;
 use crate::manifest::{Ended, ManifestWriter, is_in_manifests_place};
@@ -257,6 +257,8 @@ impl<W: Write> Shared<W> {
         if let Some(manifest) = &mut self.manifest {
             if manifest.is_first() {
                 announce_manifest(header);
+            } else {
+                mark_within(header);
             }
             manifest.framing(header);
         }

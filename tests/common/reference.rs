@@ -127,6 +127,8 @@ impl Reader {
         let is_manifest = normal(path).is_ok_and(|path| path == MANIFEST);
         let announced = announces_manifest(stream);
         let good = match (chunk.begin > 0, flags) {
+            // What else may stand beside it here says how a member is coded, or what is done with it.
+            (begins_later, flags) if flags & !0x63 == 0x90 => announced && begins_later,
             (false, _) => true,
             (true, 0x80) => announced && is_manifest,
             (true, _) => !announced || flags & !3 == 0,

@@ -4,8 +4,8 @@ use super::encode::SparseRun;
 use super::header::{self, Body, Header};
 use super::members::Members;
 use super::{
-    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, FLAGS_CODED,
-    MAGIC,
+    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_IGNORABLE, FLAG_MANIFEST, FLAG_REWRITE, FLAG_WITHIN,
+    FLAGS_CODED, MAGIC,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::{Framing, FramingDigest, MANIFEST_NAME, ManifestPlace};
@@ -496,11 +496,20 @@ impl Decoder {
         let is_first = self.chunk.start == 0;
         self.chunk.coded = header.flags & FLAGS_CODED;
         let is_flagged = header.flags & !FLAGS_CODED == FLAG_MANIFEST;
+        let is_within = header.flags & !KNOWN_FLAGS == FLAG_MANIFEST | FLAG_WITHIN;
         let is_manifest =
             normalize(header.path).is_ok_and(|path| &*path == MANIFEST_NAME.as_bytes());
         if is_first {
             self.announced = is_flagged;
             self.members.set_hashed(is_flagged);
+        }
+        if is_within && !self.announced {
+            let message = "here is the middle of a stream that began elsewhere";
+            return Err(Error::new(ErrorKind::Format, message)
+                .hint("the stream's beginning was lost or damaged, or other data precede it"));
+        }
+        if is_first {
+            // What it may say was taken above.
         } else if is_flagged && !is_manifest {
             let message = "a stream with a manifest begins within this one";
             return Err(Error::new(ErrorKind::Format, message)
@@ -509,7 +518,7 @@ impl Decoder {
             let message = "here is the manifest of a stream that began elsewhere";
             return Err(Error::new(ErrorKind::Format, message)
                 .hint("the stream's beginning was lost or damaged, or other data precede it"));
-        } else if self.announced && header.flags & !KNOWN_FLAGS != 0 && !is_flagged {
+        } else if self.announced && header.flags & !KNOWN_FLAGS != 0 && !is_flagged && !is_within {
             let message = format!(
                 "chunk has flags 0x{:02x}, which no stream with a manifest has",
                 header.flags

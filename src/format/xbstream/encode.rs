@@ -2,7 +2,8 @@
 
 use super::decode::Coded;
 use super::{
-    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_MANIFEST, FLAG_REWRITE, HEADER_LEN, MAGIC, PAYLOAD_FIELDS,
+    FLAG_COMPRESSED, FLAG_ENCRYPTED, FLAG_MANIFEST, FLAG_REWRITE, FLAG_WITHIN, HEADER_LEN, MAGIC,
+    PAYLOAD_FIELDS,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::framing::MANIFEST_NAME;
@@ -79,7 +80,14 @@ pub fn append_payload_header(
 /// the manifest itself.
 pub fn announce_manifest(chunk: &mut [u8]) {
     if let Some(flags) = chunk.get_mut(MAGIC.len()) {
-        *flags |= FLAG_MANIFEST;
+        *flags = *flags & !FLAG_WITHIN | FLAG_MANIFEST;
+    }
+}
+
+/// Makes `chunk` say that it stands within a stream with a manifest; see [`FLAG_WITHIN`].
+pub(crate) fn mark_within(chunk: &mut [u8]) {
+    if let Some(flags) = chunk.get_mut(MAGIC.len()) {
+        *flags |= FLAG_MANIFEST | FLAG_WITHIN;
     }
 }
 

@@ -32,9 +32,9 @@
 //! closed cannot be told from a complete one.
 //!
 //! xbkit's own streams end in a manifest. Their first chunk and all of the manifest's own have the
-//! flag 0x80, no other chunk has it, and nothing but the manifest's payload and end chunks may follow
-//! the manifest's beginning. So a stream that lost its beginning can be told like one that lost its
-//! end. Their framing is every header, every sparse map, and what chunks hold that may be ignored.
+//! flag 0x80, all others 0x80 and 0x10, and nothing but the manifest's payload and end chunks may
+//! follow the manifest's beginning. So whatever is left of a stream that lost its beginning can be told,
+//! also if it lost its end, too. Their framing is every header, every sparse map, and what chunks hold that may be ignored.
 //!
 //! Sources: the layouts of `P` and `E` and the limits were seen with `mbstream` 10.11.19 and
 //! `xbstream` 2.2.10; `S` of Percona from its published format description and vectors of the
@@ -51,7 +51,7 @@ pub use encode::{
     SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
     append_seek, append_sparse_header, crc32, payload_header_len, put_payload_header,
 };
-pub(crate) use encode::{append_manifest_end, append_manifest_piece, mark_coded};
+pub(crate) use encode::{append_manifest_end, append_manifest_piece, mark_coded, mark_within};
 pub(crate) use members::Members;
 
 /// First bytes of every chunk.
@@ -86,8 +86,14 @@ const FLAGS_CODED: u8 = FLAG_COMPRESSED | FLAG_ENCRYPTED;
 
 /// Flag of xbkit: the stream's first chunk says that a manifest is the last member, and every chunk
 /// of the manifest that it is one, not a file of its name. Only [`FLAG_COMPRESSED`] and
-/// [`FLAG_ENCRYPTED`] may stand beside it, and no other chunk has it. All known readers pass over it.
+/// [`FLAG_ENCRYPTED`] may stand beside it there; with [`FLAG_WITHIN`] it means something else. All
+/// known readers pass over it.
 pub const FLAG_MANIFEST: u8 = 0x80;
+
+/// Flag of xbkit, beside [`FLAG_MANIFEST`]: the chunk stands within a stream with a manifest, neither
+/// first nor of the manifest itself. Without a first chunk that announces the manifest, a stream with
+/// such a chunk is what is left of one. All known readers pass over it.
+pub const FLAG_WITHIN: u8 = 0x10;
 
 /// Which chunk types a writer may use beyond `P` and `E`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
