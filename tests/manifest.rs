@@ -298,7 +298,7 @@ fn ignorable_chunks_are_proven_too() {
     let framing = [&before[..], &chunk].concat();
     let text = format!(
         "{{\"xbkit_manifest\":1,\"members\":[\n{{\"path\":\"a\",\"size\":0,\"blake3\":\"{}\"}}\n\
-         ],\"count\":1,\"framing\":{{\"bytes\":{},\"blake3\":\"{}\"}},\n",
+         ],\"count\":1,\"payload_bytes\":0,\"framing\":{{\"bytes\":{},\"blake3\":\"{}\"}},\n",
         blake3::hash(b"").to_hex(),
         framing.len(),
         blake3::hash(&framing).to_hex()
@@ -452,6 +452,8 @@ fn manifests_that_cannot_be_read_are_refused() {
         ("no size", text.replace("\"size\":1,", ""), ErrorKind::Format),
         ("another size", text.replace("\"size\":1,", "\"size\":2,"), ErrorKind::Checksum),
         ("a line more", text.replace("],\"count\"", "\n],\"count\""), ErrorKind::Format),
+        ("another sum", text.replace("_bytes\":1,", "_bytes\":2,"), ErrorKind::Checksum),
+        ("no sum", text.replace("\"payload_bytes\":1,", ""), ErrorKind::Format),
         ("another count", text.replace("\"count\":1", "\"count\":2"), ErrorKind::Checksum),
         (
             "another digest",

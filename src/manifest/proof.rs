@@ -58,6 +58,8 @@ pub(crate) struct Proof {
     seen: Vec<Option<Print>>,
     manifest: Option<(MemberId, ManifestReader)>,
     listed: usize,
+    /// Bytes of the members that were listed, as they were proven to be.
+    listed_bytes: u64,
 }
 
 impl Proof {
@@ -102,14 +104,15 @@ impl Proof {
         self.manifest.as_ref().is_some_and(|(manifest, _)| *manifest == id)
     }
 
-    fn manifest_data(&mut self, bytes: &[u8]) -> Result<()> {
+    fn manifest_data(&mut self, data: &[u8]) -> Result<()> {
         let Some((_, reader)) = &mut self.manifest else { return Ok(()) };
-        let (seen, listed) = (&self.seen, &mut self.listed);
-        reader.push(bytes, |said| {
+        let (seen, listed, bytes) = (&self.seen, &mut self.listed, &mut self.listed_bytes);
+        reader.push(data, |said| {
             let print = Print::of(said.path.as_bytes(), said.size, &said.hash);
             let found = seen.get(*listed).copied().flatten();
             *listed += 1;
             if found == Some(print) {
+                *bytes = bytes.saturating_add(said.size);
                 return Ok(());
             }
             Err(differs(&said, *listed, seen.len()))
@@ -130,6 +133,11 @@ impl Proof {
                 self.listed,
                 footer.count
             );
+            return Err(Error::new(ErrorKind::Checksum, message).hint(DAMAGED));
+        }
+        if footer.payload_bytes != self.listed_bytes {
+            let (found, said) = (self.listed_bytes, footer.payload_bytes);
+            let message = format!("the members have {found} bytes, and the manifest says {said}");
             return Err(Error::new(ErrorKind::Checksum, message).hint(DAMAGED));
         }
         let framing = decoder.framing();

@@ -15,6 +15,8 @@ const LAYOUT: &str = "is not what the layout has there";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Footer {
     pub(super) count: u64,
+    /// Bytes of all members together.
+    pub(super) payload_bytes: u64,
     pub(super) framing: FramingDigest,
 }
 
@@ -157,8 +159,11 @@ impl ManifestReader {
             let bytes = framing.get("bytes").and_then(Value::as_u64)?;
             Some(FramingDigest { bytes, hash: hash_in(framing)? })
         });
-        match (object.get("count").and_then(Value::as_u64), framing) {
-            (Some(count), Some(framing)) => Ok(Footer { count, framing }),
+        let number = |key| object.get(key).and_then(Value::as_u64);
+        match (number("count"), number("payload_bytes"), framing) {
+            (Some(count), Some(payload_bytes), Some(framing)) => {
+                Ok(Footer { count, payload_bytes, framing })
+            }
             _ => Err(self.bad("does not sum the stream up")),
         }
     }
