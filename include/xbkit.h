@@ -322,9 +322,9 @@
 #define XBK_OPT_ENCRYPT_CHUNK_SIZE 18
 
 /**
- * The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
- * what is encrypted as a whole needs it. bytes; create, backup, server backup, extract, list,
- * verify, reader, info, cat, restore.
+ * The key's 16, 24 or 32 bytes; wiped when the options are freed. To list and to read items only
+ * what is encrypted as a whole needs it, to verify also its pages. bytes; create, backup, server
+ * backup, extract, list, verify, reader, info, cat, restore.
  */
 #define XBK_OPT_KEY 19
 
@@ -482,6 +482,11 @@
 #define XBK_OPT_SPOOL_ALL 86
 
 /**
+ * Write the member as the stream stores it, and do not decode it. bool, off if not set; cat.
+ */
+#define XBK_OPT_RAW 87
+
+/**
  * Check the pages of tablespaces, too. bool, off if not set; verify.
  */
 #define XBK_OPT_PAGES 82
@@ -489,7 +494,7 @@
 /**
  * Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
  * cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
- * reader, convert.
+ * reader, cat, convert.
  */
 #define XBK_OPT_ALLOW_MISSING_END 90
 
@@ -875,7 +880,8 @@ typedef struct xbk_options xbk_options;
  *
  *   1) xbk_reader_new_fd() or xbk_reader_new_cb()
  *   2) xbk_reader_next() until it gives XBK_EOF: only then the stream is whole
- *   3) xbk_reader_free()
+ *   3) xbk_reader_is_proven() says whether a manifest shows that nothing of it is missing
+ *   4) xbk_reader_free()
  *
  * After any error the reader is poisoned: later calls give XBK_E_INVALID_STATE with the first
  * message. In a forked child every call gives XBK_E_FORKED, and xbk_reader_free() does nothing.
@@ -1299,15 +1305,17 @@ int32_t xbk_cancel_is_set(const xbk_cancel *cancel);
 void xbk_cancel_free(xbk_cancel *cancel);
 
 /**
- * Writes the bytes of one member of a stream, as the stream stores them, and reads and verifies
- * the stream to its end. Up to 16 MiB are written only when all is well; a larger member may be
+ * Writes the bytes of one member of a stream, and reads and verifies the stream to its end. A
+ * member that is compressed or encrypted by itself is decoded, with XBK_OPT_KEY, unless XBK_OPT_RAW is
+ * set. Up to 16 MiB are written only when all is well; a larger member may be
  * written before the stream turns out to be damaged, so its bytes are not to be used unless the
  * result is XBK_OK. A member that may still change waits in XBK_OPT_TMPDIR.
  * Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
  * 200 ms; the descriptors keep their flags, and stay open.
- * \param options   may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+ * \param options   may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_RAW,
+ *                  XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY
  * \param in_fd     where the stream comes from; borrowed
- * \param member    the member's path in the stream; must not be NULL
+ * \param member    the member's path in the stream, with or without suffixes; must not be NULL
  * \param out_fd    where its bytes go; borrowed
  * \param observer  may be NULL
  * \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free();
@@ -1331,7 +1339,8 @@ xbk_status xbk_cat_fd_to_fd(const xbk_options *options,
 
 /**
  * The same with callbacks that give the stream and take the member's bytes, on this thread.
- * \param options     may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+ * \param options     may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_RAW,
+ *                    XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY
  * \param read_fn     must not be NULL
  * \param read_user   handed to read_fn; may be NULL
  * \param member      the member's path in the stream; must not be NULL
@@ -2245,6 +2254,15 @@ XBK_MUST_USE
 xbk_status xbk_reader_next(xbk_reader *reader,
                            const xbk_item **item,
                            xbk_error **err);
+
+/**
+ * Whether the stream was proven to be complete and unchanged, by a manifest in it. One without is
+ * sound when it was read to XBK_EOF, but nothing shows that no member was lost behind it.
+ * \param reader  may be NULL, which gives 0
+ * \return 1 if it was; 0 until xbk_reader_next() gave XBK_EOF, and for streams without a manifest
+ * Thread safety: any thread. Since: 0.1
+ */
+int32_t xbk_reader_is_proven(const xbk_reader *reader);
 
 /**
  * Frees a reader and its item. The descriptor stays open.

@@ -420,8 +420,8 @@ pub static OPTIONS: &[OptionInfo] = &[
             Job::Cat,
             Job::Restore,
         ],
-        doc: "the 16, 24 or 32 bytes of the key that encrypts or decrypts; to list, verify and \
-              read only what is encrypted as a whole needs it",
+        doc: "the 16, 24 or 32 bytes of the key that encrypts or decrypts; to list and to read \
+              items only what is encrypted as a whole needs it, to verify also its pages",
         ..OptionInfo::COMMON
     },
     OptionInfo {
@@ -689,12 +689,22 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 87,
+        name: "raw",
+        long: Some("raw"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: &[Job::Cat],
+        doc: "write the member as the stream stores it, and do not decode it",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 90,
         name: "allow_missing_end",
         long: Some("allow-missing-end"),
         kind: OptionType::Bool,
         default: "0",
-        jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader, Job::Convert],
+        jobs: &[Job::Extract, Job::List, Job::Verify, Job::Reader, Job::Cat, Job::Convert],
         doc: "let a tar archive end without its two blocks of zeros, as some writers leave it; \
               one that was cut behind a member then passes for whole",
         ..OptionInfo::COMMON

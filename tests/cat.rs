@@ -85,9 +85,13 @@ fn the_manifest_is_a_member_too() {
 #[test]
 fn a_member_that_is_not_there_is_an_error_with_a_way_out() {
     let stream = Chunks::default().file(b"xtrabackup_info.qp", b"qpress").0;
-    let error = cat(&stream, "xtrabackup_info").unwrap_err();
+    let job = Cat::new("xtrabackup_info").unwrap().raw(true);
+    let error = job.run(&mut &stream[..], &mut Vec::new(), &mut Silent).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.hint_text().unwrap().contains("xtrabackup_info.qp"));
+    // Without that it is decoded, and those bytes are the beginning of nothing.
+    let error = cat(&stream, "xtrabackup_info").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Truncated);
     assert_eq!(cat(&stream, "nowhere").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(cat(&stream, "../x").unwrap_err().kind(), ErrorKind::UnsafePath);
     // A directory is none, and neither is a part of a name.

@@ -1,6 +1,6 @@
 //! What every job that takes layers off stored files can be told about it.
 
-/// The builder's methods that set [`Decoding`](super::layers::Decoding), but for those whose
+/// The builder's methods that set [`Decoding`](crate::io::unpack::Decoding), but for those whose
 /// documents say what is stored where, for a job that has one in `decoding`.
 macro_rules! decoding_builder {
     () => {

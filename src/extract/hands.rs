@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::layers::{Decoding, Layers, Unpackers};
 use super::root::Root;
 use super::writer::MemberWriter;
 use crate::error::Result;
 use crate::format::member::{MemberId, MemberPath};
 use crate::io::pulse::Pulse;
+use crate::io::unpack::{Decoding, Layers, Unpackers};
 use crate::manifest::proof::{MemberHashes, Place, Print};
 
 /// What is done with a member.

@@ -22,7 +22,6 @@ mod builder;
 pub(crate) mod directory;
 mod hands;
 mod holes;
-mod layers;
 mod pattern;
 mod root;
 mod run;
@@ -38,10 +37,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
+use crate::io::unpack::Decoding;
 use crate::limits;
 use crate::metadata::BackupKind;
 use builder::decoding_builder;
-use layers::Decoding;
 use pattern::Pattern;
 
 /// A job that extracts a stream. See the [module](self) for what it promises.

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::hands::{Desk, End, Hands, OwnHands, Piece, Target, Use};
-use super::layers::{Decoding, Layers};
 use super::pattern::Selection;
 use super::root::Root;
 use super::workers::Workers;
@@ -17,6 +16,7 @@ use crate::format::xbstream::Item;
 use crate::io::layers::Stream;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
+use crate::io::unpack::{Decoding, Layers};
 use crate::limits;
 use crate::manifest::MANIFEST_NAME;
 use crate::manifest::proof::Proof;
@@ -44,7 +44,7 @@ pub(super) fn extract(
         skipped_open: HashSet::new(),
         decoded_open: HashMap::new(),
         proof: Proof::default(),
-        watch: Some(Watch::new(job.require_backup)),
+        watch: Some(Watch::new(job.require_backup, job.decoding.key.as_ref())),
         report: ExtractReport::default(),
     };
     let Stream { input: mut reader, mut decoder, .. } =

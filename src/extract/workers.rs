@@ -12,12 +12,12 @@ use std::thread::Scope;
 use parking_lot::{Condvar, Mutex};
 
 use super::hands::{Desk, End, Hands, Piece, Target, Use};
-use super::layers::Decoding;
 use super::root::Root;
 use crate::error::{Error, Result};
 use crate::event::Level;
 use crate::format::member::MemberId;
 use crate::io::pulse::{Beat, Helpers, Pulse, TICK};
+use crate::io::unpack::Decoding;
 use crate::manifest::proof::{Place, Print};
 use crate::pipeline::queue::{Popped, Queue};
 use crate::sys::thread::spawn_worker;

@@ -2,23 +2,27 @@
 
 use std::collections::HashMap;
 
+use crate::codec::stack::Codec;
 use crate::codec::stack::layers_of;
 use crate::error::{Error, ErrorKind, Result, escape_path};
+use crate::format::any::AnyDecoder;
 use crate::format::member::{MemberId, MemberPath};
-use crate::format::xbstream::Item;
+use crate::format::xbstream::{Coded, Item};
 use crate::innodb::page::{TablespaceChecker, role_of};
 use crate::io::pulse::Pulse;
+use crate::io::unpack::{Decoding, Unpackers};
 use crate::limits;
 use crate::pages::{BadPage, FileCheck, Tally};
 
 /// Watches a stream's items.
-#[derive(Default)]
-pub(super) struct PageAudit {
+pub(super) struct PageAudit<'d> {
+    decoding: &'d Decoding,
+    unpackers: Unpackers<'d>,
     open: HashMap<MemberId, Audit>,
     tally: Tally,
     /// The first damaged page.
     first: Option<String>,
-    /// Tablespaces that are compressed or encrypted in the stream.
+    /// Tablespaces whose layers could not be taken off.
     coded: u64,
 }
 
@@ -27,15 +31,32 @@ struct Audit {
     checker: TablespaceChecker,
 }
 
-impl PageAudit {
+impl<'d> PageAudit<'d> {
+    /// An audit that takes layers off by this.
+    pub(super) fn new(decoding: &'d Decoding) -> Self {
+        let (unpackers, open) = (Unpackers::new(decoding), HashMap::new());
+        Self { decoding, unpackers, open, tally: Tally::default(), first: None, coded: 0 }
+    }
+
     /// Sees the next item of the stream.
-    pub(super) fn see(&mut self, item: &Item<'_>, pulse: &Pulse<'_>) -> Result<()> {
+    pub(super) fn see(
+        &mut self,
+        item: &Item<'_>,
+        decoder: &AnyDecoder,
+        pulse: &Pulse<'_>,
+    ) -> Result<()> {
         match item {
-            Item::Open { id, path, .. } => self.begin(*id, path),
+            Item::Open { id, path, .. } => return self.begin(*id, path, decoder.opens_coded()),
             Item::Data { id, offset, bytes } => {
                 let Some(audit) = self.open.get_mut(id) else { return Ok(()) };
-                let mut found = Vec::new();
-                audit.checker.feed_at(*offset, bytes, &mut |page| found.push(*page));
+                let (mut found, checker) = (Vec::new(), &mut audit.checker);
+                let is_coded = self.unpackers.data(*id, *offset, bytes, &mut |at, plain| {
+                    checker.feed_at(at, plain, &mut |page| found.push(*page));
+                    Ok(())
+                })?;
+                if !is_coded {
+                    checker.feed_at(*offset, bytes, &mut |page| found.push(*page));
+                }
                 let path = audit.path.clone();
                 return self.tell(&path, &found, pulse);
             }
@@ -46,16 +67,27 @@ impl PageAudit {
         Ok(())
     }
 
-    fn begin(&mut self, id: MemberId, path: &MemberPath) {
-        let Some(role) = role_of(path.as_bytes()) else {
-            let (layers, plain) = layers_of(path.as_bytes());
-            self.coded += u64::from(!layers.is_empty() && role_of(plain).is_some());
-            return;
-        };
-        if self.open.len() < limits::AUDITED_MEMBERS {
-            let checker = TablespaceChecker::new(role);
-            self.open.insert(id, Audit { path: path.clone(), checker });
+    fn begin(&mut self, id: MemberId, path: &MemberPath, said: Option<Coded>) -> Result<()> {
+        let has_room = self.open.len() < limits::AUDITED_MEMBERS;
+        if let Some(role) = role_of(path.as_bytes()) {
+            if has_room {
+                let checker = TablespaceChecker::new(role);
+                self.open.insert(id, Audit { path: path.clone(), checker });
+            }
+            return Ok(());
         }
+        let (named, plain) = layers_of(path.as_bytes());
+        let Some(role) = role_of(plain).filter(|_| !named.is_empty()) else { return Ok(()) };
+        let layers = self.decoding.of(path, said).unwrap_or_default();
+        let layers = layers.filter(|layers| layers.path.as_bytes() == plain && has_room);
+        let lacks_key = named.contains(&Codec::Xbcrypt) && self.decoding.key.is_none();
+        let Some(layers) = layers.filter(|_| !lacks_key) else {
+            self.coded += 1;
+            return Ok(());
+        };
+        self.unpackers.open(id, &layers)?;
+        self.open.insert(id, Audit { path: layers.path, checker: TablespaceChecker::new(role) });
+        Ok(())
     }
 
     fn end(&mut self, id: MemberId, path: &MemberPath, size: u64, pulse: &Pulse<'_>) -> Result<()> {
@@ -68,9 +100,10 @@ impl PageAudit {
             return Ok(());
         };
         let mut found = Vec::new();
+        let size = self.unpackers.close(id, size)?.unwrap_or(size);
         let (file, _) = audit.checker.finish_at(size, &mut |page| found.push(*page));
-        self.tell(path, &found, pulse)?;
-        self.count(path, &file, pulse)
+        self.tell(&audit.path, &found, pulse)?;
+        self.count(&audit.path, &file, pulse)
     }
 
     fn tell(&mut self, path: &MemberPath, found: &[BadPage], pulse: &Pulse<'_>) -> Result<()> {
@@ -92,8 +125,8 @@ impl PageAudit {
         if self.coded > 0 {
             let count = self.coded;
             pulse.warn(&format!(
-                "{count} tablespaces are compressed or encrypted in the stream, so their pages \
-                 were not checked"
+                "{count} tablespaces are encrypted in the stream, and no key is given, or are \
+                 compressed in a way that the stream does not tell: their pages were not checked"
             ))?;
         }
         let Some(first) = self.first else { return Ok(self.tally) };

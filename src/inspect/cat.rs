@@ -13,15 +13,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::format::any::AnyDecoder;
 use crate::format::member::{MemberId, MemberPath};
+use crate::format::xbstream::Coded;
 use crate::format::xbstream::Item;
 use crate::io::layers::Stream;
 use crate::io::pulse::Pulse;
 use crate::io::sink::Sink;
 use crate::io::source::Source;
+use crate::io::unpack::{Decoding, Layers, Unpackers};
 use crate::limits;
 use crate::manifest::proof::Prover;
 
-/// A job that writes the bytes of one member somewhere, as the stream stores them.
+/// A job that writes the bytes of one member somewhere.
+///
+/// A member that is compressed or encrypted by itself is decoded, unless [`Cat::raw`] is set: by its
+/// name without suffixes in every stream (but for `.gz`, which XtraBackup never writes), and by its
+/// whole name in those that say themselves how members are coded, as xbkit's do.
 ///
 /// The whole stream is read and verified, as by [`Verify`](crate::Verify) with `allow_unproven`.
 /// A member of up to [`limits::CAT_MEMORY`] bytes is written only then. A larger one of a stream
@@ -37,6 +43,8 @@ pub struct Cat {
     member: MemberPath,
     tmpdir: PathBuf,
     max_spool: u64,
+    raw: bool,
+    missing_end: bool,
     key: Option<Key>,
     cancel: Option<CancelToken>,
 }
@@ -54,7 +62,7 @@ pub struct CatReport {
 }
 
 impl Cat {
-    /// Writes this member: its path in the stream, suffixes included. The
+    /// Writes this member: its path in the stream, with or without the suffixes of codecs. The
     /// [manifest](crate::manifest) is a member, too.
     ///
     /// # Errors
@@ -64,6 +72,8 @@ impl Cat {
             member: MemberPath::new(member.as_ref().as_os_str().as_bytes())?,
             tmpdir: PathBuf::from("/tmp"),
             max_spool: limits::CONVERT_SPOOL,
+            raw: false,
+            missing_end: false,
             key: None,
             cancel: None,
         })
@@ -82,7 +92,21 @@ impl Cat {
         self
     }
 
-    /// The key of a layer of xbcrypt around the whole stream.
+    /// Writes the member's bytes as the stream stores them; its path is that with all suffixes.
+    pub fn raw(mut self, raw: bool) -> Self {
+        self.raw = raw;
+        self
+    }
+
+    /// Whether a tar archive may end without its two blocks of zeros, so that one that was cut
+    /// behind a member passes for whole.
+    pub fn allow_missing_end(mut self, allow: bool) -> Self {
+        self.missing_end = allow;
+        self
+    }
+
+    /// The key of a layer of xbcrypt around the whole stream, or of the member if that is encrypted
+    /// by itself.
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
@@ -97,7 +121,8 @@ impl Cat {
     /// Reads the stream that `input` gives, to its end.
     ///
     /// # Errors
-    /// `NotFound` if the stream has no such member; `Unsupported` if it only gets the name by a
+    /// `Key` and `Decrypt` for a member that is encrypted with no or another key; `NotFound` if the
+    /// stream has no such member; `Unsupported` if it only gets the name by a
     /// rename; `Limit` if the stream changes what was given already; what verifying gives, and
     /// the output, and the spool.
     pub fn run(
@@ -129,16 +154,18 @@ impl Cat {
         sink: Sink<'_>,
         pulse: &Pulse<'_>,
     ) -> Result<CatReport> {
+        let decoding = Decoding { key: self.key.clone(), ..Decoding::default() };
         let mut search = Search {
             wanted: &self.member,
-            // Where layers will come off a member, it is decoded between here and the sink.
+            decoding: (!self.raw).then_some(&decoding),
+            unpackers: Unpackers::new(&decoding),
             store: Store::new(&self.tmpdir, self.max_spool),
             sink: sink.uncounted(),
             open: None,
             found: None,
             stored_as: None,
         };
-        let result = search.read(source, self.key.as_ref());
+        let result = search.read(source, self.missing_end, self.key.as_ref());
         if let Err(error) = result {
             let given = search.store.given();
             if given > 0 && error.kind() != ErrorKind::Cancelled {
@@ -157,6 +184,9 @@ impl Cat {
 /// Looks for a member in a stream.
 struct Search<'s, 'a> {
     wanted: &'s MemberPath,
+    /// How layers come off the member, if they do.
+    decoding: Option<&'s Decoding>,
+    unpackers: Unpackers<'s>,
     store: Store,
     sink: Sink<'a>,
     open: Option<MemberId>,
@@ -167,8 +197,13 @@ struct Search<'s, 'a> {
 }
 
 impl Search<'_, '_> {
-    fn read(&mut self, source: Source<'_>, key: Option<&Key>) -> Result<CatReport> {
-        let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, false, key)?;
+    fn read(
+        &mut self,
+        source: Source<'_>,
+        missing_end: bool,
+        key: Option<&Key>,
+    ) -> Result<CatReport> {
+        let Stream { input: mut reader, mut decoder, .. } = Stream::open(source, missing_end, key)?;
         let mut prover = Prover::default();
         let mut buffer = vec![0; limits::READ_SIZE];
         loop {
@@ -198,20 +233,29 @@ impl Search<'_, '_> {
     fn follow(&mut self, item: &Item<'_>, decoder: &AnyDecoder) -> Result<()> {
         match item {
             Item::Data { id, offset, bytes } if self.open == Some(*id) => {
-                self.store.put(*offset, bytes, &mut self.sink)
+                let (store, sink) = (&mut self.store, &mut self.sink);
+                let is_coded = self
+                    .unpackers
+                    .data(*id, *offset, bytes, &mut |at, plain| store.put(at, plain, sink))?;
+                if is_coded { Ok(()) } else { store.put(*offset, bytes, sink) }
             }
-            Item::Open { id, path, .. } if path == self.wanted => {
+            Item::Open { id, path, .. } if self.is_wanted(path) => {
+                let layers = self.layers(path, decoder.opens_coded())?;
+                if layers.is_none() && path != self.wanted {
+                    return Ok(());
+                }
                 if decoder.announces_manifest() {
                     // Who makes such streams takes nothing back.
                     self.store.set_cap(0);
                 }
                 self.store.reset()?;
                 (self.open, self.found) = (Some(*id), None);
-                Ok(())
+                layers.map_or(Ok(()), |layers| self.unpackers.open(*id, &layers))
             }
             Item::Close { id, size, .. } if self.open == Some(*id) => {
-                (self.open, self.found) = (None, Some(*size));
-                self.store.end(*size, &mut self.sink)
+                let size = self.unpackers.close(*id, *size)?.unwrap_or(*size);
+                (self.open, self.found) = (None, Some(size));
+                self.store.end(size, &mut self.sink)
             }
             Item::Close { path, .. } => {
                 let (layers, plain) = layers_of(path.as_bytes());
@@ -233,6 +277,22 @@ impl Search<'_, '_> {
         }
     }
 
+    /// Whether a member has the wanted name, or that with suffixes.
+    fn is_wanted(&self, path: &MemberPath) -> bool {
+        let (path, wanted) = (path.as_bytes(), self.wanted.as_bytes());
+        path == wanted || (path.starts_with(wanted) && layers_of(path).1 == wanted)
+    }
+
+    /// The layers that come off a member with the wanted name, or that with suffixes.
+    fn layers(&self, path: &MemberPath, said: Option<Coded>) -> Result<Option<Layers>> {
+        let Some(decoding) = self.decoding else { return Ok(None) };
+        if path == self.wanted && said.is_none() {
+            return Ok(None); // a data directory may hold a `dump.sql.zst`
+        }
+        let layers = decoding.of(path, said)?;
+        Ok(layers.filter(|layers| path == self.wanted || layers.path == *self.wanted))
+    }
+
     fn take_back(&mut self) -> Result<()> {
         self.found = None;
         self.store.reset()
@@ -242,7 +302,7 @@ impl Search<'_, '_> {
         let error = Error::new(ErrorKind::NotFound, "the stream has no member of this name")
             .at_path(self.wanted);
         match &self.stored_as {
-            Some(path) => error.hint(format!("it is there compressed or encrypted, as {path}")),
+            Some(path) => error.hint(format!("as it is stored, it is there as {path}")),
             None => error.hint("xbkit list names them all"),
         }
     }

@@ -37,6 +37,7 @@ const STEP: usize = 16 << 10;
 /// * Anything else is read and verified as it comes, up to its end; a stream without a manifest
 ///   only until every file was found that is known to say something. What writes to a pipe sees
 ///   it closed then, as by `head`.
+/// * Files that are compressed or encrypted each by itself are decoded.
 /// * A directory: its root, `mysql`, `#innodb_redo`, and the few files.
 #[derive(Clone, Debug, Default)]
 pub struct Info {
@@ -50,7 +51,8 @@ impl Info {
         Self::default()
     }
 
-    /// The key of a layer of xbcrypt around the whole stream.
+    /// The key of a layer of xbcrypt around the whole stream, and of files that are encrypted each by
+    /// itself. Without it these are named in [`BackupInfo::unread`]; compression needs none.
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
@@ -81,7 +83,7 @@ impl Info {
         let pulse = Pulse::new(observer, self.cancel.clone());
         let source = Source::from_fd(input, pulse.clone())?;
         match Walk::of(input)? {
-            Some(walk) => walk.run(&pulse),
+            Some(walk) => walk.run(self.key.as_ref(), &pulse),
             None => read_through(source, self.key.as_ref(), &pulse),
         }
     }
@@ -93,7 +95,7 @@ impl Info {
     /// [`Info::run`] for metadata files.
     pub fn run_dir(&self, dir: impl AsRef<Path>) -> Result<BackupInfo> {
         let check = || self.cancel.as_ref().map_or(Ok(()), CancelToken::check);
-        of_dir(dir.as_ref(), &check)
+        of_dir(dir.as_ref(), self.key.as_ref(), &check)
     }
 }
 
@@ -101,7 +103,7 @@ impl Info {
 fn read_through(source: Source<'_>, key: Option<&Key>, pulse: &Pulse<'_>) -> Result<BackupInfo> {
     // What an archive holds can be said, however it ends.
     let Stream { input: mut reader, mut decoder, layers } = Stream::open(source, true, key)?;
-    let mut collector = Collector::default();
+    let mut collector = Collector::default().with_key(key);
     let mut prover = Prover::default();
     let mut buffer = vec![0; limits::READ_SIZE];
     let mut info = loop {
@@ -165,9 +167,9 @@ impl Walk {
         }
     }
 
-    fn run(mut self, pulse: &Pulse<'_>) -> Result<BackupInfo> {
+    fn run(mut self, key: Option<&Key>, pulse: &Pulse<'_>) -> Result<BackupInfo> {
         let mut decoder = Decoder::new();
-        let mut collector = Collector::default();
+        let mut collector = Collector::default().with_key(key);
         let mut buffer = vec![0; STEP];
         loop {
             pulse.tick()?;
@@ -203,8 +205,8 @@ impl Walk {
     }
 }
 
-fn of_dir(dir: &Path, check: &dyn Fn() -> Result<()>) -> Result<BackupInfo> {
-    let mut collector = Collector::default();
+fn of_dir(dir: &Path, key: Option<&Key>, check: &dyn Fn() -> Result<()>) -> Result<BackupInfo> {
+    let mut collector = Collector::default().with_key(key);
     let mut manifest = false;
     for entry in list(dir)? {
         check()?;

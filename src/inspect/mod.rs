@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::io::pulse::Pulse;
 use crate::io::source::Source;
+use crate::io::unpack::Decoding;
 use crate::metadata::BackupKind;
 use crate::metadata::collect::Watch;
 use crate::pages::Tally;
@@ -101,7 +102,8 @@ impl List {
     }
 
     fn scan(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
-        scan::scan(source, self.missing_end, self.key.as_ref(), None, pulse, Watch::new(false))
+        let watch = Watch::new(false, self.key.as_ref());
+        scan::scan(source, self.missing_end, self.key.as_ref(), None, pulse, watch)
     }
 }
 
@@ -138,9 +140,10 @@ impl Verify {
     /// Whether the pages of members that are tablespaces by their names are checked, too, by
     /// [the rules of their layouts](crate::innodb::page). Each damaged one is an
     /// [`Event::BadPage`](crate::Event::BadPage), and at its end the job fails with
-    /// [`ErrorKind::PageCorrupt`]. Members that are compressed or encrypted by themselves are not
-    /// looked into, which a warning says. Memory: up to 64 MiB more, for streams with many members
-    /// open at once.
+    /// [`ErrorKind::PageCorrupt`]. Members that are compressed or encrypted by themselves are
+    /// decoded for that; encrypted ones without a key are not looked into, which a warning says.
+    /// Memory: up to 64 MiB more, for streams with many members open at once, and what the codecs
+    /// of open members need.
     pub fn pages(mut self, pages: bool) -> Self {
         self.pages = pages;
         self
@@ -153,8 +156,9 @@ impl Verify {
         self
     }
 
-    /// The key of a layer of xbcrypt around the whole stream. What is encrypted within the stream,
-    /// member by member, is looked at as it is stored, and needs none.
+    /// The key of a layer of xbcrypt around the whole stream, and of members that are encrypted each
+    /// by itself, where their contents are of use: with [`Verify::pages`], and for metadata files.
+    /// Otherwise these are verified as they are stored, and need none.
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
@@ -196,8 +200,9 @@ impl Verify {
     }
 
     fn run_source(&self, source: Source<'_>, pulse: &Pulse<'_>) -> Result<StreamReport> {
-        let watch = Watch::new(self.require_backup);
-        let audit = self.pages.then(PageAudit::default);
+        let watch = Watch::new(self.require_backup, self.key.as_ref());
+        let decoding = Decoding { key: self.key.clone(), ..Decoding::default() };
+        let audit = self.pages.then(|| PageAudit::new(&decoding));
         let report = scan::scan(source, self.missing_end, self.key.as_ref(), audit, pulse, watch)?;
         if report.proven || self.allow_unproven {
             return Ok(report);

@@ -18,7 +18,7 @@ pub(super) fn scan(
     source: Source<'_>,
     may_lack_end: bool,
     key: Option<&Key>,
-    mut audit: Option<PageAudit>,
+    mut audit: Option<PageAudit<'_>>,
     pulse: &Pulse<'_>,
     mut watch: Watch,
 ) -> Result<StreamReport> {
@@ -49,7 +49,7 @@ pub(super) fn scan(
             watch.follow(&item)?;
             if !prover.follow(&item, &decoder)? {
                 if let Some(audit) = &mut audit {
-                    audit.see(&item, pulse)?;
+                    audit.see(&item, &decoder, pulse)?;
                 }
                 note(&item, &mut report, pulse)?;
             }

@@ -8,3 +8,4 @@ pub(crate) mod pulse;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod spool;
+pub(crate) mod unpack;

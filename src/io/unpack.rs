@@ -10,11 +10,11 @@ use crate::format::xbstream::Coded;
 
 /// What is taken off members.
 #[derive(Clone, Debug)]
-pub(super) struct Decoding {
-    pub(super) decompress: bool,
-    pub(super) decrypt: bool,
-    pub(super) key: Option<Key>,
-    pub(super) growth: Growth,
+pub(crate) struct Decoding {
+    pub(crate) decompress: bool,
+    pub(crate) decrypt: bool,
+    pub(crate) key: Option<Key>,
+    pub(crate) growth: Growth,
 }
 
 impl Default for Decoding {
@@ -25,16 +25,16 @@ impl Default for Decoding {
 
 /// The layers that are taken off a member, outermost first, and the name it is left with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layers {
-    pub(super) codecs: Vec<Codec>,
-    pub(super) path: MemberPath,
+pub(crate) struct Layers {
+    pub(crate) codecs: Vec<Codec>,
+    pub(crate) path: MemberPath,
 }
 
 impl Decoding {
     /// What is done with a member of this name; `None`: it is written as it is. `said` is what
     /// the stream itself says of it: only where it says nothing the name counts, and then only
     /// for suffixes that XtraBackup writes.
-    pub(super) fn of(&self, path: &MemberPath, said: Option<Coded>) -> Result<Option<Layers>> {
+    pub(crate) fn of(&self, path: &MemberPath, said: Option<Coded>) -> Result<Option<Layers>> {
         let mut codecs = if let Some(said) = said {
             said_codecs(path, said)?
         } else {
@@ -90,7 +90,7 @@ fn without<'n>(name: &'n [u8], codecs: &[Codec]) -> &'n [u8] {
 }
 
 /// Members of one thread whose layers are being taken off.
-pub(super) struct Unpackers<'d> {
+pub(crate) struct Unpackers<'d> {
     decoding: &'d Decoding,
     open: HashMap<MemberId, Open>,
 }
@@ -103,11 +103,11 @@ struct Open {
 }
 
 impl<'d> Unpackers<'d> {
-    pub(super) fn new(decoding: &'d Decoding) -> Self {
+    pub(crate) fn new(decoding: &'d Decoding) -> Self {
         Self { decoding, open: HashMap::new() }
     }
 
-    pub(super) fn open(&mut self, id: MemberId, layers: &Layers) -> Result<()> {
+    pub(crate) fn open(&mut self, id: MemberId, layers: &Layers) -> Result<()> {
         let key = self.decoding.key.as_ref();
         let unpacker = Unpacker::new(&layers.codecs, key, self.decoding.growth)?;
         self.open.insert(id, Open { unpacker, path: layers.path.clone(), stored: 0 });
@@ -116,7 +116,7 @@ impl<'d> Unpackers<'d> {
 
     /// Takes stored bytes of a member, and hands plain ones with their place to `write`. `false`:
     /// the member has no layers.
-    pub(super) fn data(
+    pub(crate) fn data(
         &mut self,
         id: MemberId,
         offset: u64,
@@ -137,7 +137,7 @@ impl<'d> Unpackers<'d> {
     }
 
     /// Ends a member of `size` stored bytes. Gives its plain size, if it has layers.
-    pub(super) fn close(&mut self, id: MemberId, size: u64) -> Result<Option<u64>> {
+    pub(crate) fn close(&mut self, id: MemberId, size: u64) -> Result<Option<u64>> {
         let Some(mut member) = self.open.remove(&id) else { return Ok(None) };
         member.check_place(size)?;
         member.unpacker.finish().map_err(|error| error.at_path(&member.path))?;
@@ -145,7 +145,7 @@ impl<'d> Unpackers<'d> {
     }
 
     /// What was accepted of a member though a format does not allow it.
-    pub(super) fn warning(&mut self, id: MemberId) -> Option<&'static str> {
+    pub(crate) fn warning(&mut self, id: MemberId) -> Option<&'static str> {
         self.open.get_mut(&id)?.unpacker.warning()
     }
 }

@@ -1,10 +1,12 @@
 //! Collecting what a stream's items say of the backup in it.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::required::{Roster, kind_of, missing};
 use super::{BackupInfo, BackupKind, MetadataFile, Naming};
-use crate::codec::stack::layers_of;
+use crate::codec::stack::{Codec, Growth, Unpacker, layers_of};
+use crate::codec::xbcrypt::Key;
 use crate::error::{Error, ErrorKind, Result, escape_path};
 use crate::format::framing::MANIFEST_NAME;
 use crate::format::member::{MemberId, MemberPath};
@@ -13,6 +15,9 @@ use crate::limits;
 
 /// Bytes of a redo log that are looked at.
 const REDO_HEAD: usize = 64;
+
+/// Bytes of a redo log that is compressed or encrypted: more than a block of any codec.
+const CODED_HEAD: usize = 1 << 20;
 
 /// Where a redo log's header names the program that began it, and how long that is.
 const CREATOR: std::ops::Range<usize> = 16..48;
@@ -24,7 +29,23 @@ const MANIFEST_HEAD: usize = 4096;
 #[derive(Debug)]
 struct Kept {
     what: What,
+    path: MemberPath,
+    /// Plain ones.
     bytes: Vec<u8>,
+    coded: Option<Coded>,
+}
+
+/// The layers of a member, being taken off.
+struct Coded {
+    unpacker: Unpacker,
+    /// Stored bytes so far.
+    stored: u64,
+}
+
+impl fmt::Debug for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coded").field("stored", &self.stored).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +67,8 @@ impl What {
 }
 
 /// Follows a stream. Memory: the metadata files while they are open, up to
-/// [`limits::METADATA_FILE`] each, what they say, and the names of members in the root.
+/// [`limits::METADATA_FILE`] each and what their codecs need, what they say, and the names of members
+/// in the root.
 #[derive(Debug, Default)]
 pub(crate) struct Collector {
     open: HashMap<MemberId, Kept>,
@@ -56,12 +78,20 @@ pub(crate) struct Collector {
     payload_bytes: u64,
     /// Whether files that are malformed are passed over.
     lenient: bool,
+    /// Of files that are encrypted each by itself.
+    key: Option<Key>,
 }
 
 impl Collector {
     /// A collector for which a malformed file says nothing.
     pub(crate) fn lenient() -> Self {
         Self { lenient: true, ..Self::default() }
+    }
+
+    /// Reads files that are encrypted each by itself, by this key.
+    pub(crate) fn with_key(mut self, key: Option<&Key>) -> Self {
+        self.key = key.cloned();
+        self
     }
 
     /// Takes note of an item.
@@ -75,8 +105,7 @@ impl Collector {
                 if *rewrite {
                     self.take_back(path);
                 }
-                self.begin(*id, path);
-                Ok(())
+                self.begin(*id, path)
             }
             Item::Data { id, offset, bytes } if !self.open.is_empty() => {
                 self.data(*id, *offset, bytes)
@@ -109,6 +138,7 @@ impl Collector {
     /// Whether bytes of the member are of use.
     pub(crate) fn wants(&self, id: MemberId, offset: u64) -> bool {
         self.open.get(&id).is_some_and(|kept| match kept.what {
+            _ if kept.coded.is_some() => true,
             // One byte more than may be kept, to see that there are too many.
             What::File(..) => offset <= kept.what.limit() as u64,
             _ => offset < kept.what.limit() as u64,
@@ -127,27 +157,99 @@ impl Collector {
         last || info.external_tablespaces.is_some()
     }
 
-    fn begin(&mut self, id: MemberId, path: &MemberPath) {
+    fn begin(&mut self, id: MemberId, path: &MemberPath) -> Result<()> {
         let name = path.as_bytes();
         let (codecs, plain) = layers_of(name);
         let what = match MetadataFile::of_name(plain) {
-            Some((file, naming)) if codecs.is_empty() => What::File(file, naming),
-            Some((_, naming)) => {
-                if self.info.unread.len() < MetadataFile::COUNT * 2 {
-                    self.info.unread.push(escape_path(path.as_path()));
-                }
-                self.info.naming = self.info.naming.or(naming);
-                return;
-            }
+            Some((file, naming)) => What::File(file, naming),
             None if name == MANIFEST_NAME.as_bytes() => What::Manifest,
-            None if is_first_redo(name) => What::Redo,
-            None => return,
+            None if is_first_redo(plain) => What::Redo,
+            None => return Ok(()),
         };
-        self.open.insert(id, Kept { what, bytes: Vec::new() });
+        if codecs.contains(&Codec::Xbcrypt) && self.key.is_none() {
+            self.unread(what, path);
+            return Ok(());
+        }
+        let coded = if codecs.is_empty() {
+            None
+        } else {
+            let unpacker = Unpacker::new(&codecs, self.key.as_ref(), Growth::default())?;
+            Some(Coded { unpacker, stored: 0 })
+        };
+        self.open.insert(id, Kept { what, path: path.clone(), bytes: Vec::new(), coded });
+        Ok(())
+    }
+
+    /// Takes note of a file whose layers cannot be taken off.
+    fn unread(&mut self, what: What, path: &MemberPath) {
+        let What::File(_, naming) = what else { return };
+        if self.info.unread.len() < MetadataFile::COUNT * 2 {
+            self.info.unread.push(escape_path(path.as_path()));
+        }
+        self.info.naming = self.info.naming.or(naming);
+    }
+
+    /// Takes stored bytes of a member with layers, which come one after the other.
+    fn coded_data(&mut self, id: MemberId, offset: u64, bytes: &[u8]) -> Result<()> {
+        let Some(mut kept) = self.open.remove(&id) else { return Ok(()) };
+        let Some(coded) = &mut kept.coded else { return Ok(()) };
+        if offset != coded.stored {
+            let message = "a compressed or encrypted member does not go on where it was";
+            return self.refuse(Error::new(ErrorKind::Format, message).at_path(&kept.path));
+        }
+        coded.stored += bytes.len() as u64;
+        let (limit, plain) = (kept.what.limit(), &mut kept.bytes);
+        let pushed = coded.unpacker.push(bytes, &mut |piece| {
+            // One byte more shows that there are too many.
+            let room = (limit + 1).saturating_sub(plain.len());
+            plain.extend_from_slice(piece.get(..piece.len().min(room)).unwrap_or_default());
+            if plain.len() > limit { Err(enough()) } else { Ok(()) }
+        });
+        match (kept.what, pushed) {
+            (What::Redo, _) if kept.bytes.len() >= REDO_HEAD => {
+                self.info.redo_creator = creator(&kept.bytes);
+                Ok(())
+            }
+            (What::Redo, Err(_)) => Ok(()), // it says nothing then
+            (What::File(file, _), Err(_)) if kept.bytes.len() > limit => {
+                self.refuse(too_long(file).at_path(&kept.path))
+            }
+            (_, Err(error)) => self.refuse(error.at_path(&kept.path)),
+            (_, Ok(())) => {
+                self.open.insert(id, kept);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a member of `size` stored bytes, and takes what it says.
+    fn coded_end(&mut self, mut kept: Kept, size: u64) -> Result<()> {
+        let (What::File(file, naming), Some(coded)) = (kept.what, &mut kept.coded) else {
+            return Ok(());
+        };
+        if size == 0 {
+            // No codec makes that.
+            self.unread(kept.what, &kept.path);
+            return Ok(());
+        }
+        let ended = match coded.unpacker.finish() {
+            Ok(()) if coded.stored != size => {
+                let message = "a compressed or encrypted member ends in a hole";
+                Err(Error::new(ErrorKind::Format, message))
+            }
+            ended => ended,
+        };
+        match ended {
+            Ok(()) => self.metadata(file, naming, &escape_path(kept.path.as_path()), &kept.bytes),
+            Err(error) => self.refuse(error.at_path(&kept.path)),
+        }
     }
 
     fn data(&mut self, id: MemberId, offset: u64, bytes: &[u8]) -> Result<()> {
         let Some(kept) = self.open.get_mut(&id) else { return Ok(()) };
+        if kept.coded.is_some() {
+            return self.coded_data(id, offset, bytes);
+        }
         let limit = kept.what.limit();
         let end = offset.saturating_add(bytes.len() as u64);
         if let What::File(file, _) = kept.what
@@ -173,6 +275,9 @@ impl Collector {
 
     fn end(&mut self, id: MemberId, path: &MemberPath, size: u64) -> Result<()> {
         let Some(mut kept) = self.open.remove(&id) else { return Ok(()) };
+        if kept.coded.is_some() {
+            return self.coded_end(kept, size);
+        }
         match kept.what {
             What::Redo => {
                 // An empty one was prepared away, and says nothing.
@@ -216,7 +321,7 @@ impl Collector {
     /// redo log or of the manifest.
     pub(crate) fn contents(&mut self, path: &MemberPath, bytes: &[u8]) -> Result<()> {
         let id = MemberId(0);
-        self.begin(id, path);
+        self.begin(id, path)?;
         let size = bytes.len() as u64;
         self.data(id, 0, bytes)?;
         self.end(id, path, size)
@@ -226,10 +331,9 @@ impl Collector {
     pub(crate) fn wanted_of(path: &[u8]) -> Option<usize> {
         let (codecs, plain) = layers_of(path);
         match MetadataFile::of_name(plain) {
-            // Named alone, where it is unread.
-            Some(_) if !codecs.is_empty() => Some(0),
             Some(_) => Some(limits::METADATA_FILE),
             None if path == MANIFEST_NAME.as_bytes() => Some(MANIFEST_HEAD),
+            None if is_first_redo(plain) && !codecs.is_empty() => Some(CODED_HEAD),
             None if is_first_redo(path) => Some(REDO_HEAD),
             None => None,
         }
@@ -283,9 +387,9 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Watches a stream; with `required`, its backup must be whole.
-    pub(crate) fn new(required: bool) -> Self {
+    pub(crate) fn new(required: bool, key: Option<&Key>) -> Self {
         let collector = if required { Collector::default() } else { Collector::lenient() };
-        Self { collector, required }
+        Self { collector: collector.with_key(key), required }
     }
 
     pub(crate) fn follow(&mut self, item: &Item<'_>) -> Result<()> {
@@ -306,6 +410,11 @@ impl Watch {
         Err(Error::new(ErrorKind::Incomplete, message)
             .hint("the backup failed or was cut, or these members are no backup of a whole server"))
     }
+}
+
+/// Ends decoding early.
+fn enough() -> Error {
+    Error::new(ErrorKind::Limit, "enough was decoded")
 }
 
 fn too_long(file: MetadataFile) -> Error {

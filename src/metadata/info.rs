@@ -85,7 +85,7 @@ pub struct BackupInfo {
     pub compression: Vec<Codec>,
     /// Whether members are encrypted, by their suffix.
     pub encrypted: bool,
-    /// Files that would say more, but are compressed or encrypted.
+    /// Files that would say more, but are encrypted, and no key is given.
     pub unread: Vec<String>,
     /// Layers of compression around the stream, outermost first.
     pub layers: Vec<&'static str>,

@@ -100,6 +100,7 @@ static void read_back(xbk_reader *reader)
     CHECK(memcmp(got_a, a, SIZE_A) == 0);
     CHECK(memcmp(got_b, b, SIZE_B) == 0 && memcmp(got_b + SIZE_B + HOLE, "end", 3) == 0);
     EXPECT(XBK_EOF, xbk_reader_next(reader, &item, &err));
+    CHECK(xbk_reader_is_proven(reader) == 1);
     xbk_reader_free(reader);
 }
 

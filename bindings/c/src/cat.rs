@@ -30,6 +30,12 @@ fn job(
     if let Some(bytes) = options.int(options::XBK_OPT_MAX_SPOOL) {
         job = job.max_spool(bytes as u64);
     }
+    if let Some(raw) = options.bool(options::XBK_OPT_RAW) {
+        job = job.raw(raw);
+    }
+    if let Some(allow) = options.bool(options::XBK_OPT_ALLOW_MISSING_END) {
+        job = job.allow_missing_end(allow);
+    }
     if let Some(key) = options.key()? {
         job = job.key(key);
     }
@@ -39,15 +45,17 @@ fn job(
     Ok((job, watcher))
 }
 
-/// Writes the bytes of one member of a stream, as the stream stores them, and reads and verifies
-/// the stream to its end. Up to 16 MiB are written only when all is well; a larger member may be
+/// Writes the bytes of one member of a stream, and reads and verifies the stream to its end. A
+/// member that is compressed or encrypted by itself is decoded, with XBK_OPT_KEY, unless XBK_OPT_RAW is
+/// set. Up to 16 MiB are written only when all is well; a larger member may be
 /// written before the stream turns out to be damaged, so its bytes are not to be used unless the
 /// result is XBK_OK. A member that may still change waits in XBK_OPT_TMPDIR.
 /// Descriptors that are pipes or sockets are never blocked in for long, so a cancel takes at most
 /// 200 ms; the descriptors keep their flags, and stay open.
-/// \param options   may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+/// \param options   may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_RAW,
+///                  XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY
 /// \param in_fd     where the stream comes from; borrowed
-/// \param member    the member's path in the stream; must not be NULL
+/// \param member    the member's path in the stream, with or without suffixes; must not be NULL
 /// \param out_fd    where its bytes go; borrowed
 /// \param observer  may be NULL
 /// \param report    may be NULL; set only when the result is XBK_OK; free it by xbk_report_free();
@@ -79,7 +87,8 @@ pub unsafe extern "C" fn xbk_cat_fd_to_fd(
 }
 
 /// The same with callbacks that give the stream and take the member's bytes, on this thread.
-/// \param options     may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_KEY
+/// \param options     may be NULL; XBK_OPT_TMPDIR, XBK_OPT_MAX_SPOOL, XBK_OPT_RAW,
+///                    XBK_OPT_ALLOW_MISSING_END, XBK_OPT_KEY
 /// \param read_fn     must not be NULL
 /// \param read_user   handed to read_fn; may be NULL
 /// \param member      the member's path in the stream; must not be NULL

@@ -54,9 +54,9 @@ pub const XBK_OPT_ENCRYPT_THREADS: u32 = 17;
 /// Bytes that are encrypted on their own, 1024 to 67108864; 65536 if not set. int; create, backup,
 /// server backup.
 pub const XBK_OPT_ENCRYPT_CHUNK_SIZE: u32 = 18;
-/// The key's 16, 24 or 32 bytes; wiped when the options are freed. To list, verify and read only
-/// what is encrypted as a whole needs it. bytes; create, backup, server backup, extract, list,
-/// verify, reader, info, cat, restore.
+/// The key's 16, 24 or 32 bytes; wiped when the options are freed. To list and to read items only
+/// what is encrypted as a whole needs it, to verify also its pages. bytes; create, backup, server
+/// backup, extract, list, verify, reader, info, cat, restore.
 pub const XBK_OPT_KEY: u32 = 19;
 /// A regular file to stream; its path, relative and without "..", becomes its name. Each call adds
 /// one. string; create.
@@ -136,11 +136,13 @@ pub const XBK_OPT_MAX_SPOOL: u32 = 85;
 /// Let every member wait for the end, for streams that change members that ended. bool, off if not
 /// set; convert.
 pub const XBK_OPT_SPOOL_ALL: u32 = 86;
+/// Write the member as the stream stores it, and do not decode it. bool, off if not set; cat.
+pub const XBK_OPT_RAW: u32 = 87;
 /// Check the pages of tablespaces, too. bool, off if not set; verify.
 pub const XBK_OPT_PAGES: u32 = 82;
 /// Let a tar archive end without its two blocks of zeros, as some writers leave it; one that was
 /// cut behind a member then passes for whole. bool, off if not set; extract, list, verify,
-/// reader, convert.
+/// reader, cat, convert.
 pub const XBK_OPT_ALLOW_MISSING_END: u32 = 90;
 /// A data directory or a file whose pages are checked. Each call adds one. string; check, which
 /// needs it.

@@ -1,6 +1,7 @@
 //! Reading a stream item by item.
 
 use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use xbkit_core::codec::Key;
@@ -18,7 +19,8 @@ use crate::status::{XBK_EOF, XBK_OK, xbk_status};
 ///
 ///   1) xbk_reader_new_fd() or xbk_reader_new_cb()
 ///   2) xbk_reader_next() until it gives XBK_EOF: only then the stream is whole
-///   3) xbk_reader_free()
+///   3) xbk_reader_is_proven() says whether a manifest shows that nothing of it is missing
+///   4) xbk_reader_free()
 ///
 /// After any error the reader is poisoned: later calls give XBK_E_INVALID_STATE with the first
 /// message. In a forked child every call gives XBK_E_FORKED, and xbk_reader_free() does nothing.
@@ -27,11 +29,13 @@ use crate::status::{XBK_EOF, XBK_OK, xbk_status};
 /// Thread safety: one thread at a time; it may move between threads.
 pub struct xbk_reader {
     gate: Arc<Gate>,
+    proven: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
 struct State {
     reader: StreamReader<Source>,
+    proven: Arc<AtomicBool>,
     names: Names,
     /// Boxed, so that its address is not part of what a call borrows.
     item: Box<xbk_item>,
@@ -49,8 +53,10 @@ impl xbk_reader {
     ) -> Result<*mut Self, Failure> {
         let reader = StreamReader::open(source, may_lack_end, key);
         let reader = reader.map_err(|error| gate.explain(error.into()))?;
-        let state = State { reader, names: Names::new(), item: Box::new(xbk_item::NONE) };
-        let own = Self { gate, state: Mutex::new(state) };
+        let proven = Arc::new(AtomicBool::new(false));
+        let (names, item) = (Names::new(), Box::new(xbk_item::NONE));
+        let state = State { reader, proven: Arc::clone(&proven), names, item };
+        let own = Self { gate, proven, state: Mutex::new(state) };
         Ok(Arc::into_raw(Arc::new(own)).cast_mut())
     }
 }
@@ -60,7 +66,10 @@ impl State {
     fn advance(&mut self) -> Result<Option<*const xbk_item>, Failure> {
         *self.item = xbk_item::NONE;
         loop {
-            let Some(item) = self.reader.next_item()? else { return Ok(None) };
+            let Some(item) = self.reader.next_item()? else {
+                self.proven.store(self.reader.is_proven(), Ordering::Release);
+                return Ok(None);
+            };
             if let Some(item) = describe(item, &mut self.names) {
                 *self.item = item;
                 return Ok(Some(&raw const *self.item));
@@ -157,6 +166,18 @@ pub unsafe extern "C" fn xbk_reader_next(
             }
             None => Ok(XBK_EOF),
         }
+    })
+}
+
+/// Whether the stream was proven to be complete and unchanged, by a manifest in it. One without is
+/// sound when it was read to XBK_EOF, but nothing shows that no member was lost behind it.
+/// \param reader  may be NULL, which gives 0
+/// \return 1 if it was; 0 until xbk_reader_next() gave XBK_EOF, and for streams without a manifest
+/// Thread safety: any thread. Since: 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn xbk_reader_is_proven(reader: *const xbk_reader) -> i32 {
+    guard::value("xbk_reader_is_proven", 0, || {
+        guard::peek!(reader).map_or(0, |it| i32::from(it.proven.load(Ordering::Acquire)))
     })
 }
 

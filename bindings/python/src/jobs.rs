@@ -424,12 +424,16 @@ fn stream_report(report: StreamReport) -> Seen {
 pub(crate) fn info(
     py: Python<'_>,
     source: SourceSpec<'_>,
+    key: Option<PyBackedBytes>,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<String> {
     let job = Job::new(emit, wants_all, cancel);
     let mut info = Info::new();
+    if let Some(key) = to_key(py, key.as_deref())? {
+        info = info.key(key);
+    }
     if let Some(token) = &job.cancel {
         info = info.cancel(token.clone());
     }
@@ -445,9 +449,13 @@ pub(crate) fn info(
 pub(crate) fn info_of_dir(
     py: Python<'_>,
     dir: PathBuf,
+    key: Option<PyBackedBytes>,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<String> {
     let mut info = Info::new();
+    if let Some(key) = to_key(py, key.as_deref())? {
+        info = info.key(key);
+    }
     if let Some(token) = token(cancel) {
         info = info.cancel(token);
     }
@@ -466,6 +474,9 @@ pub(crate) fn cat(
     sink: SinkSpec<'_>,
     tmpdir: PathBuf,
     max_spool: u64,
+    raw: bool,
+    allow_missing_end: bool,
+    key: Option<PyBackedBytes>,
     emit: Bound<'_, PyAny>,
     wants_all: bool,
     cancel: Option<&Bound<'_, CancelToken>>,
@@ -474,7 +485,12 @@ pub(crate) fn cat(
     let mut cat = Cat::new(member)
         .map_err(|error| python_error(py, error))?
         .tmpdir(tmpdir)
-        .max_spool(max_spool);
+        .max_spool(max_spool)
+        .raw(raw)
+        .allow_missing_end(allow_missing_end);
+    if let Some(key) = to_key(py, key.as_deref())? {
+        cat = cat.key(key);
+    }
     if let Some(token) = &job.cancel {
         cat = cat.cancel(token.clone());
     }

@@ -3,11 +3,13 @@
 use std::io::Read;
 
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use xbkit_core::{Item, StreamReader};
 
 use crate::call::{Failure, Raised};
 use crate::errors;
+use crate::jobs::to_key;
 use crate::lock::Lock;
 use crate::source::{Source, SourceSpec};
 use crate::{CancelToken, token};
@@ -38,21 +40,23 @@ pub(crate) struct Reader {
 #[pymethods]
 impl Reader {
     #[new]
-    #[pyo3(signature = (source, allow_missing_end, cancel))]
+    #[pyo3(signature = (source, allow_missing_end, key, cancel))]
     #[expect(clippy::needless_pass_by_value, reason = "how arguments arrive")]
     fn new(
         py: Python<'_>,
         source: SourceSpec<'_>,
         allow_missing_end: bool,
+        key: Option<PyBackedBytes>,
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (raised, cancel) = (Raised::default(), token(cancel));
+        let key = to_key(py, key.as_deref())?;
         let source = Source::open(&source, &raised, cancel.clone())?;
         let input = py
             .detach(|| {
                 let input = source.into_reader(&raised, cancel);
-                let open = if allow_missing_end { Input::without_end } else { Input::new };
-                let input = input.and_then(open);
+                let input =
+                    input.and_then(|input| Input::open(input, allow_missing_end, key.as_ref()));
                 raised.settle(input)
             })
             .map_err(|failure: Failure| failure.into_python(py))?;
@@ -93,6 +97,11 @@ impl Reader {
             Ok(Err(())) => Err(closed(py)),
             Err(failure) => Err(Failure::into_python(failure, py)),
         }
+    }
+
+    /// Whether the stream was proven to be whole, by a manifest in it, now that it has ended.
+    fn is_proven(&self, py: Python<'_>) -> PyResult<bool> {
+        self.input.with(py, |input| input.as_ref().is_some_and(StreamReader::is_proven))
     }
 
     /// Lets go of the source.

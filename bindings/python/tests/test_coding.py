@@ -79,3 +79,46 @@ def test_growth_is_capped(data: Path, tmp_path: Path) -> None:
         xbkit.extract(io.BytesIO(sink.getvalue()), tmp_path / "out", max_decoded_size=1000)
     with pytest.raises(ValueError, match="compress"):
         xbkit.create(sink, ["ibdata1"], base=data, compress="rar")  # type: ignore[arg-type]
+
+
+def test_coded_members_are_looked_at(tmp_path: Path) -> None:
+    info = b"server_version = 10.11.19-MariaDB\npartial = N\n"
+    checkpoints = b"backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 5\n"
+    (tmp_path / "xtrabackup_info").write_bytes(info)
+    (tmp_path / "xtrabackup_checkpoints").write_bytes(checkpoints)
+    names = ["xtrabackup_info", "xtrabackup_checkpoints"]
+    sink = io.BytesIO()
+    xbkit.create(sink, names, base=tmp_path, compress="zstd", encrypt="AES256", key=KEY)
+    stream = sink.getvalue()
+    found = xbkit.info(io.BytesIO(stream), key=KEY)
+    assert found.tool is not None and found.tool.server_version == "10.11.19-MariaDB"
+    assert xbkit.info(io.BytesIO(stream)).unread == ["xtrabackup_info.zst.xbcrypt"]
+
+    def cat(member: str, *, key: bytes | None = None, raw: bool = False) -> bytes:
+        out = io.BytesIO()
+        xbkit.cat(io.BytesIO(stream), member, out, key=key, raw=raw)
+        return out.getvalue()
+
+    assert cat("xtrabackup_info", key=KEY) == info
+    assert cat("xtrabackup_info.zst.xbcrypt", key=KEY) == info
+    assert cat("xtrabackup_info.zst.xbcrypt", raw=True).startswith(b"XBCRYP")
+    with pytest.raises(xbkit.BadKeyError):
+        cat("xtrabackup_info")
+
+
+def test_a_reader_takes_the_key_of_a_whole_stream_and_proves_it(data: Path) -> None:
+    sink = io.BytesIO()
+    xbkit.create(sink, ["ibdata1"], base=data, format="tar", encrypt="AES256", key=KEY)
+    with xbkit.open(io.BytesIO(sink.getvalue()), key=KEY) as reader:
+        for member in reader:
+            assert member.read() == (data / "ibdata1").read_bytes()
+            assert not reader.proven
+        assert reader.proven
+    assert reader.proven
+    with pytest.raises(xbkit.BadKeyError):
+        xbkit.open(io.BytesIO(sink.getvalue()))
+    bare = io.BytesIO()
+    xbkit.create(bare, ["ibdata1"], base=data, manifest=False)
+    with xbkit.open(io.BytesIO(bare.getvalue())) as reader:
+        assert [member.name for member in reader] == ["ibdata1"]
+        assert not reader.proven

@@ -66,6 +66,12 @@ pub(crate) struct CatArgs {
     /// Most bytes that wait there; larger members are written as they come
     #[arg(long, value_name = "SIZE", value_parser = spool_size, default_value = "64G")]
     max_spool: u64,
+    /// As the stream stores it: a compressed or encrypted member is not decoded
+    #[arg(long)]
+    raw: bool,
+    /// Let a tar archive end without its two blocks of zeros, as some writers leave it
+    #[arg(long)]
+    allow_missing_end: bool,
     /// Read from this file instead of standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -76,7 +82,7 @@ pub(crate) struct CatArgs {
     key: KeyArgs,
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// The member, as xbkit list names it
+    /// The member, as xbkit list names it, or without suffixes such as .zst and .xbcrypt
     #[arg(value_name = "MEMBER")]
     member: PathBuf,
 }
@@ -91,6 +97,8 @@ impl CatArgs {
         let mut job = Cat::new(&self.member)?
             .tmpdir(self.tmpdir.unwrap_or_else(std::env::temp_dir))
             .max_spool(self.max_spool)
+            .raw(self.raw)
+            .allow_missing_end(self.allow_missing_end)
             .cancel(token.clone());
         if let Some(key) = self.key.read()? {
             job = job.key(key);

@@ -237,6 +237,7 @@ def open(
     max_spool: int = MAX_SPOOL,
     tmpdir: str | os.PathLike[str] | None = None,
     allow_missing_end: bool = False,
+    key: bytes | None = None,
     cancel: CancelToken | None = None,
 ) -> StreamReader: ...
 
@@ -274,6 +275,7 @@ def open(
             :class:`Member`.
         tmpdir: reading: where they are kept beyond 16 MiB; as ``tempfile`` chooses unless given.
         allow_missing_end: reading: let a tar archive end without its two blocks of zeros.
+        key: reading: of a stream that is encrypted as a whole. Members are as they are stored.
         chunk_size: writing: payload bytes of a chunk, 64 KiB to 64 MiB.
         dialect: writing: whether holes travel as sparse chunks.
         manifest: writing: whether the stream ends in a manifest, by which it can be proven whole.

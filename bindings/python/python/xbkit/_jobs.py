@@ -355,6 +355,7 @@ def check(
 def info(
     source: Source,
     *,
+    key: bytes | None = None,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
 ) -> BackupInfo:
@@ -366,14 +367,16 @@ def info(
 
     Args:
         source: where the stream comes from, never closed; or the path of a directory.
+        key: of a stream that is encrypted as a whole, or of files that are each by itself; without
+            it these are named in ``unread``.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
     """
     if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
-        return BackupInfo._of_json(_xbkit.info_of_dir(source, cancel))
+        return BackupInfo._of_json(_xbkit.info_of_dir(source, key, cancel))
     with opened_source(source, cancel) as spec:
         return BackupInfo._of_json(
-            _xbkit.info(spec, emitter(on_event), on_event is not None, cancel)
+            _xbkit.info(spec, key, emitter(on_event), on_event is not None, cancel)
         )
 
 
@@ -384,6 +387,9 @@ def cat(
     *,
     tmpdir: StrPath | None = None,
     max_spool: int = 64 << 30,
+    raw: bool = False,
+    allow_missing_end: bool = False,
+    key: bytes | None = None,
     overwrite: bool = False,
     on_event: OnEvent | None = None,
     cancel: _xbkit.CancelToken | None = None,
@@ -396,11 +402,15 @@ def cat(
 
     Args:
         source: where the stream comes from; read to its end, never closed.
-        member: the member's path in the stream, suffixes included; ``MANIFEST_NAME`` is one, too.
+        member: the member's path in the stream, with or without suffixes such as ``.zst``;
+            ``MANIFEST_NAME`` is one, too.
         sink: where its bytes go; never closed.
         tmpdir: where a member waits that may still change and does not fit into memory; as
             ``tempfile`` chooses unless given.
         max_spool: most bytes that wait there; larger members are written as they come.
+        raw: write the member as the stream stores it, and do not decode it.
+        allow_missing_end: let a tar archive end without its two blocks of zeros.
+        key: of a stream that is encrypted as a whole, or of the member if it is by itself.
         overwrite: whether ``sink``, given as a path, may exist and is replaced.
         on_event: called with each :data:`Event`, on this thread; what it raises ends the job.
         cancel: ends the job when set, from any thread.
@@ -417,6 +427,9 @@ def cat(
             to,
             directory,
             max_spool,
+            raw,
+            allow_missing_end,
+            key,
             emitter(on_event),
             on_event is not None,
             cancel,

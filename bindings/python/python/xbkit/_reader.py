@@ -186,6 +186,7 @@ class StreamReader:
         max_spool: int = MAX_SPOOL,
         tmpdir: str | os.PathLike[str] | None = None,
         allow_missing_end: bool = False,
+        key: bytes | None = None,
         cancel: _xbkit.CancelToken | None = None,
     ) -> None:
         self._native: _xbkit.Reader | None = None
@@ -196,8 +197,9 @@ class StreamReader:
         self._mode: str | None = None
         self._closed = False
         self._failed = False
+        self._proven = False
         with opened_source(source, cancel) as spec:
-            self._native = _xbkit.Reader(spec, allow_missing_end, cancel)
+            self._native = _xbkit.Reader(spec, allow_missing_end, key, cancel)
         self._layers = tuple(self._native.layers)
         self._format = self._native.format
 
@@ -215,6 +217,12 @@ class StreamReader:
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._closed
+
+    @property
+    def proven(self) -> bool:
+        """Whether the stream was proven to be complete and unchanged, by a manifest in it. ``False``
+        until the iteration has ended by itself."""
+        return self._proven
 
     def items(self) -> Iterator[Item]:
         """All that the stream says, as it comes."""
@@ -315,6 +323,7 @@ class StreamReader:
             self._release()
             raise
         if item is None:
+            self._proven = self._native.is_proven()
             self._release()
             return None
         return _items.from_native(*item)

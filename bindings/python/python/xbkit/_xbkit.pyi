@@ -105,7 +105,11 @@ class Reader:
     """Reads a stream's items."""
 
     def __new__(
-        cls, source: _SourceSpec, allow_missing_end: bool, cancel: CancelToken | None
+        cls,
+        source: _SourceSpec,
+        allow_missing_end: bool,
+        key: bytes | None,
+        cancel: CancelToken | None,
     ) -> Reader: ...
     @property
     def layers(self) -> builtins.list[str]:
@@ -120,6 +124,9 @@ class Reader:
 
     def next_item(self) -> tuple[int, object, object, object] | None:
         """The next item, or ``None`` at the proper end of the stream."""
+
+    def is_proven(self) -> bool:
+        """Whether the stream was proven to be whole, by a manifest in it, now that it has ended."""
 
     def close(self) -> None:
         """Lets go of the source."""
@@ -255,10 +262,16 @@ def verify(
 ) -> tuple[int, int, int, bool, str | None, _Counts]:
     """Members, payload bytes, stream bytes, whether proven, kind of backup, pages."""
 
-def info(source: _SourceSpec, emit: _Emit, wants_all: bool, cancel: CancelToken | None) -> str:
+def info(
+    source: _SourceSpec,
+    key: bytes | None,
+    emit: _Emit,
+    wants_all: bool,
+    cancel: CancelToken | None,
+) -> str:
     """What backup a stream holds, as JSON."""
 
-def info_of_dir(dir: _Path, cancel: CancelToken | None) -> str:
+def info_of_dir(dir: _Path, key: bytes | None, cancel: CancelToken | None) -> str:
     """What backup a directory holds, as JSON."""
 
 def cat(
@@ -267,6 +280,9 @@ def cat(
     sink: _SinkSpec,
     tmpdir: _Path,
     max_spool: int,
+    raw: bool,
+    allow_missing_end: bool,
+    key: bytes | None,
     emit: _Emit,
     wants_all: bool,
     cancel: CancelToken | None,
