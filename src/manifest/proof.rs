@@ -20,10 +20,10 @@ pub(crate) struct Print([u8; 16]);
 
 impl Print {
     pub(crate) fn of(path: &[u8], size: u64, hash: &blake3::Hash) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(hash.as_bytes()).update(&size.to_le_bytes()).update(path);
+        // In one piece, as that is cheaper than a hasher for each member.
+        let all = [hash.as_bytes().as_slice(), &size.to_le_bytes(), path].concat();
         let mut print = [0; 16];
-        hasher.finalize_xof().fill(&mut print);
+        print.copy_from_slice(blake3::hash(&all).as_bytes().split_at(16).0);
         Self(print)
     }
 }
@@ -37,17 +37,50 @@ pub(crate) struct Place(usize);
 ///
 /// [`limits::HASHED_MEMBERS`]: crate::limits::HASHED_MEMBERS
 #[derive(Debug, Default)]
-pub(crate) struct MemberHashes(HashMap<MemberId, Box<blake3::Hasher>>);
+pub(crate) struct MemberHashes {
+    /// The one that had data last: most members are alone in their stretch of the stream.
+    last: Option<(MemberId, Box<blake3::Hasher>)>,
+    /// All others.
+    open: HashMap<MemberId, Box<blake3::Hasher>>,
+    /// To be used again.
+    spare: Option<Box<blake3::Hasher>>,
+}
 
 impl MemberHashes {
     pub(crate) fn update(&mut self, id: MemberId, bytes: &[u8]) {
-        self.0.entry(id).or_default().update(bytes);
+        if let Some((last, hasher)) = &mut self.last
+            && *last == id
+        {
+            hasher.update(bytes);
+            return;
+        }
+        if let Some((other, hasher)) = self.last.take() {
+            self.open.insert(other, hasher);
+        }
+        let known = self.open.remove(&id).or_else(|| self.spare.take());
+        let (_, hasher) = self.last.insert((id, known.unwrap_or_default()));
+        hasher.update(bytes);
     }
 
     /// What is known of a member that ends.
     pub(crate) fn end(&mut self, id: MemberId, path: &[u8], size: u64) -> Print {
-        let hash = self.0.remove(&id).map_or_else(|| blake3::hash(&[]), |open| open.finalize());
+        let hash = match self.take(id) {
+            None => blake3::hash(&[]),
+            Some(mut hasher) => {
+                let hash = hasher.finalize();
+                hasher.reset();
+                self.spare = Some(hasher);
+                hash
+            }
+        };
         Print::of(path, size, &hash)
+    }
+
+    fn take(&mut self, id: MemberId) -> Option<Box<blake3::Hasher>> {
+        match self.last.take_if(|(last, _)| *last == id) {
+            Some((_, hasher)) => Some(hasher),
+            None => self.open.remove(&id),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::write::Ended;
 use super::{DIGEST_KEY, VERSION};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::framing::FramingDigest;
+use crate::format::framing::{FramingDigest, PieceHasher};
 use crate::format::member::MemberPath;
 use crate::limits;
 
@@ -25,7 +25,7 @@ pub(super) struct Footer {
 pub(super) struct ManifestReader {
     line: Vec<u8>,
     lines: u64,
-    hasher: blake3::Hasher,
+    hasher: PieceHasher,
     /// Whether the line before ended in a comma.
     comma: Option<bool>,
     footer: Option<Footer>,
@@ -89,6 +89,9 @@ impl ManifestReader {
         }
         if before == Some(false) {
             return Err(self.bad(LAYOUT));
+        }
+        if let Some(member) = plain_member(text) {
+            return each(member);
         }
         let object = self.object(text)?;
         each(self.member_of(&object)?)
@@ -174,6 +177,22 @@ impl ManifestReader {
     }
 }
 
+/// A member's line as it nearly always stands, told in a tenth of the time that JSON takes: of
+/// nothing but the three keys, in order, with a path that is as it is. `None` says nothing.
+fn plain_member(text: &str) -> Option<Ended> {
+    let (path, rest) = text.strip_prefix("{\"path\":\"")?.split_once('"')?;
+    let (size, rest) = rest.strip_prefix(",\"size\":")?.split_once(',')?;
+    let digits = rest.strip_prefix("\"blake3\":\"")?.strip_suffix("\"}")?;
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'\\';
+    // JSON has neither signs nor leading zeros there.
+    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
+    if !path.bytes().all(is_plain) || !is_number || (size.len() > 1 && size.starts_with('0')) {
+        return None;
+    }
+    let path = MemberPath::new(path.as_bytes()).ok()?;
+    Some(Ended { path, size: size.parse().ok()?, plain_size: None, hash: hash(digits)? })
+}
+
 fn hash_in(object: &Map<String, Value>) -> Option<blake3::Hash> {
     object.get("blake3").and_then(Value::as_str).and_then(hash)
 }
@@ -188,4 +207,38 @@ fn unhex(hex: &str) -> Option<Vec<u8>> {
     }
     let digits = hex.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_are_read_as_json_reads_them() {
+        let digest = "0a".repeat(32);
+        let line = |path: &str, size: &str| {
+            format!("{{\"path\":\"{path}\",\"size\":{size},\"blake3\":\"{digest}\"}}")
+        };
+        let reader = ManifestReader::default();
+        for (path, size) in [("a", "0"), ("db/t.ibd", "98304"), ("ä b", "18446744073709551615")] {
+            let text = line(path, size);
+            let plain = plain_member(&text).unwrap();
+            let json = reader.member_of(&reader.object(&text).unwrap()).unwrap();
+            assert_eq!((&plain.path, plain.size, plain.hash), (&json.path, json.size, json.hash));
+        }
+        for (path, size) in [
+            ("a\\u0062", "0"),
+            ("a\tb", "0"),
+            ("../a", "0"),
+            ("a", "01"),
+            ("a", "+1"),
+            ("a", "-0"),
+            ("a", "1.0"),
+            ("a", ""),
+            ("a", "18446744073709551616"),
+            ("a", "1,\"plain_size\":2"),
+        ] {
+            assert!(plain_member(&line(path, size)).is_none(), "{path} {size}");
+        }
+    }
 }

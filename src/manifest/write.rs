@@ -77,13 +77,21 @@ impl ManifestWriter {
         if let Some(plain) = ended.plain_size {
             let _ = write!(self.text, ",\"plain_size\":{plain}");
         }
-        let _ = write!(self.text, ",\"blake3\":\"{}\"}}", ended.hash.to_hex());
+        self.text.push_str(",\"blake3\":\"");
+        self.text.push_str(&ended.hash.to_hex());
+        self.text.push_str("\"}");
         self.members += 1;
         self.payload_bytes += ended.size;
     }
 
     fn path(&mut self, path: &MemberPath) {
         let bytes = path.as_bytes();
+        if let Some(plain) = plain_text(bytes) {
+            self.text.push_str("\"path\":\"");
+            self.text.push_str(plain);
+            self.text.push('"');
+            return;
+        }
         let _ = if let Ok(text) = std::str::from_utf8(bytes) {
             write!(self.text, "\"path\":{}", Value::from(text))
         } else {
@@ -130,6 +138,12 @@ impl ManifestWriter {
         let _ = writeln!(self.text, "{DIGEST_KEY}{}\"}}", digest.to_hex());
         ManifestText(self.text)
     }
+}
+
+/// The path, if a JSON string holds it as it is, as it does most names of files.
+fn plain_text(path: &[u8]) -> Option<&str> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if path.iter().all(is_plain) { std::str::from_utf8(path).ok() } else { None }
 }
 
 /// A manifest.

@@ -207,5 +207,8 @@ fn append_marked(
 
 fn put(block: &mut Block, field: std::ops::Range<usize>, bytes: &[u8]) {
     let field = block.get_mut(field).unwrap_or_default();
-    field.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    let len = field.len().min(bytes.len());
+    if let (Some(field), Some(bytes)) = (field.get_mut(..len), bytes.get(..len)) {
+        field.copy_from_slice(bytes);
+    }
 }

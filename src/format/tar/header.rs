@@ -138,14 +138,11 @@ fn check_sum(block: &Block) -> Result<()> {
 
 /// The sum of the block's bytes, with spaces for the sum itself; once as signed bytes.
 pub(super) fn sums(block: &Block) -> (u64, i64) {
-    let mut unsigned = 0;
-    let mut signed = 0;
-    for (at, byte) in block.iter().enumerate() {
-        let byte = if CHECKSUM.contains(&at) { b' ' } else { *byte };
-        unsigned += u64::from(byte);
-        signed += i64::from(byte.cast_signed());
-    }
-    (unsigned, signed)
+    let mut block = *block;
+    block[CHECKSUM].fill(b' ');
+    let unsigned: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    let signed: i32 = block.iter().map(|byte| i32::from(byte.cast_signed())).sum();
+    (u64::from(unsigned), i64::from(signed))
 }
 
 /// A field's text: up to the first NUL, or all of it.
