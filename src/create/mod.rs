@@ -1,9 +1,10 @@
-//! Streaming files: read in parallel, written as one stream from the calling thread.
+//! Streaming files: read on threads of their own, written as one stream from the calling thread.
 
 pub(crate) mod audit;
 mod builder;
 mod coded;
 mod coders;
+mod digest;
 #[cfg(feature = "server")]
 pub(crate) mod feed;
 mod outer;
@@ -100,8 +101,7 @@ impl StreamOptions {
 
 /// A job that streams files.
 ///
-/// Memory: `chunk_size` for each of `2 × parallel + 2` buffers, or one buffer if `parallel` is 1;
-/// for a manifest, about 120 bytes and the path of each member.
+/// Memory: `chunk_size` for each of `2 × parallel + 2` buffers; for a manifest, about 120 bytes and the path of each member.
 /// Compressing and encrypting adds 2 MiB for each of their threads, 8 MiB for each reading one,
 /// and what the codec needs: 1 MiB at most, but for Zstandard above level 6.
 #[derive(Clone, Debug, Default)]

@@ -40,6 +40,8 @@ pub(crate) struct Parcel {
     filled: usize,
     /// Where in it are bytes that are no payload, in order.
     frames: Vec<Range<usize>>,
+    /// Where in it is payload that has yet to be hashed, in order.
+    unhashed: Vec<Range<usize>>,
     /// Members that end in it.
     pub(super) ended: Vec<Ended>,
     /// Files that changed while they were being read.
@@ -54,12 +56,18 @@ impl Parcel {
     }
 
     pub(super) fn reuse(bytes: Box<[u8]>) -> Self {
-        let (frames, ended, changed, audited) = Default::default();
-        Self { bytes, filled: 0, frames, ended, changed, audited }
+        let (frames, unhashed, ended, changed, audited) = Default::default();
+        Self { bytes, filled: 0, frames, unhashed, ended, changed, audited }
     }
 
     pub(super) fn chunks(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Payload that its reader has left to be hashed, and where it begins.
+    pub(super) fn unhashed(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+        self.unhashed.iter().map(move |range| (range.start, bytes(range)))
     }
 
     /// All bytes that are no payload.
@@ -113,8 +121,10 @@ pub(super) struct Ended {
     pub(super) size: u64,
     /// Before it was compressed or encrypted, if it was.
     pub(super) plain_size: Option<u64>,
-    /// Of its bytes, if there will be a manifest.
+    /// Of its bytes, if there will be a manifest and its reader has hashed them.
     pub(super) hash: Option<blake3::Hash>,
+    /// Where in the parcel it ends.
+    pub(super) at: usize,
 }
 
 /// Where full parcels go; gives an empty one back.
@@ -136,6 +146,8 @@ pub(super) struct Packer<'o, O: Outlet> {
     scratch: Vec<u8>,
     /// Of the member's bytes so far, if there will be a manifest.
     hasher: Option<blake3::Hasher>,
+    /// Whether the member is left to be hashed by the thread that writes.
+    leaves_hash: bool,
     /// Buffers to be used again.
     pub(super) spare: Vec<Vec<u8>>,
 }
@@ -155,6 +167,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
             parcel: Some(parcel),
             scratch: Vec::new(),
             hasher: options.manifest.then(blake3::Hasher::new),
+            leaves_hash: false,
             spare: Vec::new(),
         }
     }
@@ -173,6 +186,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
             Content::Origin(origin) => self.pack_origin(&task.member, origin.0.as_ref()),
             Content::Bytes(bytes) => {
                 let size = bytes.len() as u64;
+                self.begin_member(size);
                 let way = self.options.storing.way(task.member.as_bytes());
                 if way != Way::Plain {
                     return self.pack_coded(&task.member, way, size, &mut |room, at| {
@@ -209,6 +223,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
     fn pack_origin(&mut self, member: &MemberPath, origin: &dyn Origin) -> Result<()> {
         let Some(mut reading) = origin.open()? else { return Ok(()) };
         let size = reading.size();
+        self.begin_member(size);
         let way = self.options.storing.way(member.as_bytes());
         if way != Way::Plain {
             self.pack_coded(member, way, size, &mut |room, at| reading.read(room, at))?;
@@ -267,6 +282,26 @@ impl<'o, O: Outlet> Packer<'o, O> {
         self.parcel.as_mut().ok_or_else(no_room)?.append_frame(bytes)
     }
 
+    /// A member of `size` bytes begins. A single reader leaves small ones to be hashed by the
+    /// thread that writes, which has less to do with them than their reader has; large ones it
+    /// hashes itself, as there it is the other way round.
+    pub(super) fn begin_member(&mut self, size: u64) {
+        self.leaves_hash = self.options.parallel == 1 && size <= self.options.chunk_size as u64;
+    }
+
+    /// Hashes the last `len` bytes of the parcel, which are payload, or leaves them to be hashed.
+    fn hash(&mut self, len: usize) -> Result<()> {
+        let Some(hasher) = &mut self.hasher else { return Ok(()) };
+        let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
+        let range = parcel.filled - len..parcel.filled;
+        if self.leaves_hash {
+            parcel.unhashed.push(range);
+        } else {
+            hasher.update(parcel.bytes.get(range).unwrap_or_default());
+        }
+        Ok(())
+    }
+
     /// Packs up to `most` bytes of payload that `read` puts into the room it gets.
     pub(super) fn pack_bytes(
         &mut self,
@@ -279,16 +314,15 @@ impl<'o, O: Outlet> Packer<'o, O> {
         let limit = limit.min(room.len());
         let room = room.get_mut(..limit).unwrap_or_default();
         let len = read(room)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(room.get(..len).unwrap_or_default());
-        }
         parcel.filled += len;
+        self.hash(len)?;
         Ok(len)
     }
 
     fn pack_file(&mut self, member: &MemberPath, path: &Path) -> Result<()> {
         let (mut source, before) = SourceFile::open(path)?;
         let size = before.fingerprint.size;
+        self.begin_member(size);
         let way = self.way(member, &source)?;
         source.audit(Audit::of(member, self.options.pages));
         if way != Way::Plain {
@@ -381,15 +415,13 @@ impl<'o, O: Outlet> Packer<'o, O> {
             return Ok(0);
         }
         let payload = room.get(..len).unwrap_or_default();
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(payload);
-        }
         let header_len = put_payload_header(header, path, offset, len as u64, crc32(payload))?;
         if self.options.manifest {
             mark_within(header);
         }
         parcel.note_frame(parcel.filled..parcel.filled + header_len);
         parcel.filled += header_len + len;
+        self.hash(len)?;
         Ok(len)
     }
 
@@ -415,9 +447,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
             let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
             parcel.append_frame(&header)?;
             parcel.append(data)?;
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(data);
-            }
+            self.hash(data.len())?;
             offset = chunk.end;
             if chunk.short {
                 break;
@@ -485,12 +515,14 @@ impl<'o, O: Outlet> Packer<'o, O> {
         plain_size: Option<u64>,
     ) -> Result<()> {
         let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
-        let hash = self.hasher.as_mut().map(|hasher| {
+        let hasher = self.hasher.as_mut().filter(|_| !self.leaves_hash);
+        let hash = hasher.map(|hasher| {
             let hash = hasher.finalize();
             hasher.reset();
             hash
         });
-        parcel.ended.push(Ended { path: member.clone(), size, plain_size, hash });
+        let at = parcel.filled;
+        parcel.ended.push(Ended { path: member.clone(), size, plain_size, hash, at });
         Ok(())
     }
 

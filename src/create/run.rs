@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::coders::Coders;
+use super::digest::MemberDigest;
 #[cfg(feature = "server")]
 use super::feed::TaskFeed;
 use super::outer::Outer;
@@ -135,14 +136,9 @@ pub(crate) fn stream(
         pump.begin()?;
         let coders = &coders;
         let (first, last) = tasks.split_at(tasks.len().saturating_sub(1));
-        if options.parallel == 1 {
-            on_this_thread(first, options, coders, &mut pump)?;
-        } else {
-            let tasks = Planned { tasks: first, next: AtomicUsize::new(0) };
-            on_workers(&tasks, options, coders, &mut pump, None)?;
-        }
+        planned(first, options, coders, &mut pump)?;
         check()?;
-        on_this_thread(last, options, coders, &mut pump)?;
+        planned(last, options, coders, &mut pump)?;
         pump.end(options)
     })?;
     pump.sink.flush()?;
@@ -207,6 +203,21 @@ impl Drop for StopCoders<'_> {
     fn drop(&mut self) {
         self.0.stop();
     }
+}
+
+/// Streams tasks that are all known, and are read while others are written; bytes in memory alone
+/// need no thread to read them.
+fn planned(
+    tasks: &[Task],
+    options: &StreamOptions,
+    coders: &Coders,
+    pump: &mut Pump<'_, '_, '_, '_>,
+) -> Result<()> {
+    if tasks.iter().all(|task| matches!(task.content, Content::Bytes(_))) {
+        return on_this_thread(tasks, options, coders, pump);
+    }
+    let tasks = Planned { tasks, next: AtomicUsize::new(0) };
+    on_workers(&tasks, options, coders, pump, None)
 }
 
 fn on_this_thread(
@@ -297,6 +308,8 @@ struct Pump<'s, 'p, 'a, 'c> {
     /// A tar archive is compressed and encrypted as a whole.
     outer: Option<Outer<'c>>,
     manifest: Option<ManifestWriter>,
+    /// Of members that readers left to be hashed.
+    digest: MemberDigest,
     report: CreateReport,
 }
 
@@ -314,6 +327,7 @@ impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
             format: options.format,
             outer: whole.then(|| Outer::new(coders)),
             manifest: options.manifest.then(ManifestWriter::new),
+            digest: MemberDigest::default(),
             report: CreateReport::default(),
         }
     }
@@ -343,6 +357,7 @@ impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
                 parcel.announce_manifest();
             }
             parcel.frames().for_each(|frame| manifest.framing(frame));
+            self.digest.see(&mut parcel);
         }
         self.write(parcel.chunks())?;
         for path in &parcel.changed {
@@ -389,7 +404,7 @@ impl<'s, 'p, 'a, 'c> Pump<'s, 'p, 'a, 'c> {
     }
 }
 
-/// With one thread, it reads and writes in turn.
+/// Without readers, it packs and writes in turn.
 impl Outlet for Pump<'_, '_, '_, '_> {
     fn ship(&mut self, parcel: Parcel) -> Result<Parcel> {
         self.send(parcel).map(Parcel::reuse)
@@ -407,7 +422,9 @@ struct Shared<'t> {
     empty: Queue<Box<[u8]>>,
     error: Mutex<Option<Error>>,
     readers: AtomicUsize,
-    /// In a tar archive members stand one behind the other.
+    /// Whether there were several readers.
+    many: bool,
+    /// In a tar archive members stand one behind the other, which several readers must keep to.
     turnstile: Option<Turnstile>,
 }
 
@@ -476,7 +493,8 @@ fn on_workers(
         empty: Queue::new(buffers),
         error: Mutex::new(None),
         readers: AtomicUsize::new(options.parallel),
-        turnstile: (options.format == Format::Tar).then(Turnstile::default),
+        many: options.parallel > 1,
+        turnstile: (options.format == Format::Tar && options.parallel > 1).then(Turnstile::default),
     };
     for _ in options.parallel..buffers {
         let _ = shared.empty.push(Parcel::new(options.chunk_size).into_buffer());
@@ -514,7 +532,10 @@ fn drain(shared: &Shared<'_>, pump: &mut Pump<'_, '_, '_, '_>) -> Result<()> {
             Popped::Timeout => pump.pulse.tick()?,
             Popped::Closed => return shared.error.lock().take().map_or(Ok(()), Err),
         }
-        if let Some(error) = shared.error.lock().take() {
+        // What a single reader read before it failed goes out, as if it wrote it itself.
+        if shared.many
+            && let Some(error) = shared.error.lock().take()
+        {
             return Err(error);
         }
     }

@@ -73,6 +73,7 @@ impl<O: Outlet> Packer<'_, O> {
     }
 
     fn begin_tar(&mut self, member: &MemberPath, size: u64, modified: i64) -> Result<()> {
+        self.begin_member(size);
         let mut head = Vec::new();
         tar::append_member(&mut head, member.as_bytes(), size, modified)?;
         // A small member stands in one parcel with its headers.
