@@ -1,8 +1,10 @@
 //! Writing members on several threads.
 //!
 //! A member belongs to one worker, so its bytes are written in stream order and its state needs
-//! no lock. Input buffers are shared and counted; the last worker to drop one gives it back.
+//! no lock. One further worker hashes large members beside those that write them. Input buffers are
+//! shared and counted; the last worker to drop one gives it back.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,6 +30,11 @@ const QUEUE_LEN: usize = 4;
 /// Work that is added before it has to be handed over. Chunks may be tiny: without this a buffer
 /// of 1 MiB became 10 MiB of work, and several of them could wait.
 const MAX_ADDED: usize = 1024;
+
+/// A member is hashed apart from writing it if its first piece has so many bytes. Large members
+/// come one after the other, so that a single writer is at work; small ones keep all writers busy,
+/// and to hand them to yet another thread would cost more than it gains.
+const HASHED_APART: usize = 32 << 10;
 
 /// A piece of work.
 enum Op {
@@ -83,8 +90,12 @@ impl Shared {
 /// The job's side of the workers.
 pub(super) struct Workers<'p, 'a> {
     pulse: &'p Pulse<'a>,
+    /// Those of the writers, and behind them the hasher's.
     queues: Vec<Arc<Queue<Vec<Op>>>>,
     batches: Vec<Vec<Op>>,
+    writers: usize,
+    /// Open members that the hasher hashes.
+    apart: HashSet<MemberId>,
     /// Work in all batches.
     added: usize,
     shared: Arc<Shared>,
@@ -111,6 +122,8 @@ impl<'p, 'a> Workers<'p, 'a> {
             pulse,
             queues: Vec::new(),
             batches: Vec::new(),
+            writers: count,
+            apart: HashSet::new(),
             added: 0,
             shared: Arc::new(Shared {
                 helpers: pulse.helpers(),
@@ -124,16 +137,24 @@ impl<'p, 'a> Workers<'p, 'a> {
             buffer: None,
         };
         for number in 0..count {
-            let queue = Arc::new(Queue::new(QUEUE_LEN));
-            let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&workers.shared));
-            workers.queues.push(queue);
-            workers.batches.push(Vec::new());
             let desk = Desk::new(root, decoding, open_files / count);
-            spawn_worker(scope, &format!("xbkit-write-{number}"), move || {
-                work(&jobs, desk, &shared);
-            })?;
+            workers.start_one(scope, &format!("xbkit-write-{number}"), desk)?;
         }
+        workers.start_one(scope, "xbkit-hash", Desk::new(root, decoding, 0))?;
         Ok(workers)
+    }
+
+    fn start_one<'scope, 'env: 'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, 'env>,
+        name: &str,
+        desk: Desk<'env>,
+    ) -> Result<()> {
+        let queue = Arc::new(Queue::new(QUEUE_LEN));
+        let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&self.shared));
+        self.queues.push(queue);
+        self.batches.push(Vec::new());
+        spawn_worker(scope, name, move || work(&jobs, desk, &shared)).map(drop)
     }
 
     /// An empty buffer, once there is one.
@@ -155,11 +176,19 @@ impl<'p, 'a> Workers<'p, 'a> {
         self.buffer = Some(Arc::clone(buffer));
     }
 
-    /// Adds work for the member's worker; it is handed over by [`Workers::flush`], at the latest
-    /// when there is much of it.
+    /// Adds work for the member's writer.
     fn add(&mut self, id: MemberId, op: Op) -> Result<()> {
-        let count = self.batches.len().max(1) as u64;
-        let worker = usize::try_from(id.0 % count).unwrap_or(0);
+        let count = self.writers.max(1) as u64;
+        self.add_for(usize::try_from(id.0 % count).unwrap_or(0), op)
+    }
+
+    /// Adds work for the hasher.
+    fn add_hash(&mut self, op: Op) -> Result<()> {
+        self.add_for(self.writers, op)
+    }
+
+    /// Adds work; it is handed over by [`Workers::flush`], at the latest when there is much of it.
+    fn add_for(&mut self, worker: usize, op: Op) -> Result<()> {
         if let Some(batch) = self.batches.get_mut(worker) {
             batch.push(op);
         }
@@ -190,19 +219,31 @@ impl Hands for Workers<'_, '_> {
         if what.write { self.add(id, Op::Open { id, target }) } else { Ok(()) }
     }
 
-    fn data(&mut self, piece: Piece<'_>, what: Use) -> Result<()> {
-        let Some(buffer) = &self.buffer else { return Ok(()) };
-        if !what.write && !what.hash {
-            return Ok(());
+    fn data(&mut self, piece: Piece<'_>, mut what: Use) -> Result<()> {
+        let Some(buffer) = self.buffer.clone() else { return Ok(()) };
+        let Piece { id, offset, bytes, range } = piece;
+        if what.hash && what.write && offset == 0 && bytes.len() >= HASHED_APART {
+            self.apart.insert(id);
         }
-        let Piece { id, offset, range, .. } = piece;
-        let buffer = Arc::clone(buffer);
-        self.add(id, Op::Data { id, offset, buffer, range, what })
+        if what.hash && !self.apart.is_empty() && self.apart.contains(&id) {
+            let (buffer, range) = (Arc::clone(&buffer), range.clone());
+            let apart = Use { write: false, hash: true };
+            self.add_hash(Op::Data { id, offset, buffer, range, what: apart })?;
+            what.hash = false;
+        }
+        let is_work = what.write || what.hash;
+        if is_work { self.add(id, Op::Data { id, offset, buffer, range, what }) } else { Ok(()) }
     }
 
-    fn close(&mut self, end: End, write: bool) -> Result<()> {
+    fn close(&mut self, mut end: End, write: bool) -> Result<()> {
+        let id = end.id;
+        if !self.apart.is_empty() && self.apart.remove(&id) {
+            let (path, size, place) = (end.path.clone(), end.size, end.place.take());
+            let hashed = End { id, path, size, place, decoded: None, report: false };
+            self.add_hash(Op::Close { end: hashed, write: false })?;
+        }
         let is_work = write || end.place.is_some();
-        if is_work { self.add(end.id, Op::Close { end, write }) } else { Ok(()) }
+        if is_work { self.add(id, Op::Close { end, write }) } else { Ok(()) }
     }
 
     fn settle(&mut self) -> Result<Vec<(Place, Print)>> {
