@@ -123,6 +123,68 @@ fn what_is_made_is_proven() {
     }
 }
 
+/// Whoever hashes a member, a reader or the thread that writes, tells the same of it; and as many
+/// threads as read it, the members and what the manifest says of them are the same.
+#[test]
+fn files_of_all_sizes_are_proven_however_they_are_read() {
+    const CHUNK: usize = 64 << 10;
+    let dir = tempfile::tempdir().unwrap();
+    let sizes = [0, 1, CHUNK - 1, 0, CHUNK, 512, 3 * CHUNK, 0, 0, 2 * CHUNK + 1, CHUNK + 1, 700, 0];
+    let files: Vec<(String, Vec<u8>)> = (0_u32..)
+        .zip(sizes)
+        .map(|(number, size)| (format!("f{number:02}"), noise(number, size)))
+        .collect();
+    // Holes that are left out, in more stretches than a chunk's map holds.
+    let holes: Vec<u8> = (0..300).flat_map(|_| [noise(7, 4096), vec![0; 4096]].concat()).collect();
+    let sparse = fs::File::create(dir.path().join("sparse")).unwrap();
+    for (number, data) in holes.chunks(8192).enumerate() {
+        let at = number as u64 * 8192;
+        std::os::unix::fs::FileExt::write_all_at(&sparse, &data[..4096], at).unwrap();
+    }
+    sparse.set_len(holes.len() as u64).unwrap();
+    let mut job = Create::new().base(dir.path()).chunk_size(CHUNK).file("sparse");
+    for (name, bytes) in &files {
+        fs::write(dir.path().join(name), bytes).unwrap();
+        job = job.file(name);
+    }
+    for (format, dialect) in [
+        (Format::Xbstream, Dialect::Common),
+        (Format::Xbstream, Dialect::Percona),
+        (Format::Tar, Dialect::Common),
+    ] {
+        let mut of_one = Vec::new();
+        for parallel in [1, 1, 2, 3] {
+            let what = format!("{format:?}, {dialect:?}, {parallel} readers");
+            let mut stream = Vec::new();
+            let job = job.clone().format(format).dialect(dialect).parallel(parallel);
+            let report = job.run(&mut stream, &mut Silent).unwrap();
+            assert_eq!(report.members, 1 + files.len() as u64, "{what}");
+            proven(&what, &stream);
+            let out = tempfile::tempdir().unwrap();
+            Extract::into_dir(out.path()).run(&mut &stream[..], &mut Silent).unwrap();
+            for (name, bytes) in &files {
+                assert!(fs::read(out.path().join(name)).unwrap() == *bytes, "{what}: {name}");
+            }
+            assert!(fs::read(out.path().join("sparse")).unwrap() == holes, "{what}");
+            let manifest = fs::read_to_string(out.path().join(MANIFEST_NAME)).unwrap();
+            let manifest: Value = serde_json::from_str(&manifest).unwrap();
+            for member in manifest["members"].as_array().unwrap() {
+                let name = member["path"].as_str().unwrap();
+                let Some((_, bytes)) = files.iter().find(|(file, _)| file == name) else {
+                    continue;
+                };
+                let hash = blake3::hash(bytes).to_hex();
+                assert_eq!(member["blake3"], hash.as_str(), "{what}: {name}");
+            }
+            if parallel == 1 && of_one.is_empty() {
+                of_one = stream;
+            } else if parallel == 1 || format == Format::Tar {
+                assert!(stream == of_one, "{what}: the bytes differ from run to run");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_cut_is_refused() {
     for (name, stream) in corpus() {
