@@ -614,7 +614,7 @@ const PRODUCTS: &[(&str, Fate)] = &[
     // Aiven: values as words of their own, but for the optional one
     ("xtrabackup --defaults-file={}/my.cnf --backup --no-version-check --parallel 4 --stream xbstream", Wrong("unknown argument: 'xbstream'")),
     ("xtrabackup --defaults-file={}/my.cnf --backup --no-version-check --register-redo-log-consumer --estimate-memory=ON --stream=xbstream --target-dir /x", Understood),
-    ("xtrabackup --backup --compress --compress-threads 4 --encrypt AES256 --encrypt-threads 4 --encrypt-key-file /k --stream=xbstream --target-dir /x --extra-lsndir /y", Refused("extra-lsndir")),
+    ("xtrabackup --backup --compress --compress-threads 4 --encrypt AES256 --encrypt-threads 4 --encrypt-key-file /k --stream=xbstream --target-dir /x --extra-lsndir /y", Wrong("cannot read the key file")),
     ("xtrabackup --no-version-check --prepare --target-dir /x --use-free-memory-pct=80", Wrong("opening the directory")),
     // twindb, Holland, AutoXtraBackup, Bareos
     ("mariabackup --defaults-file={}/my.cnf --stream=xbstream --host=127.0.0.1 --port=1 --backup --target-dir .", Understood),

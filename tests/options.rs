@@ -24,6 +24,7 @@ const ITS_OWN: &[&str] = &[
     "encrypt-key-file",
     "encrypt-key-env",
     "report",
+    "extra-lsndir",
     "target-dir",
 ];
 

@@ -17,6 +17,15 @@ impl Naming {
             Self::MariadbBackup => "mariadb_backup",
         }
     }
+
+    /// How backups of a MariaDB server of this version name their files.
+    pub fn of_mariadb(version: &str) -> Self {
+        let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(major), Some(minor)) if (major, minor) >= (11, 1) => Self::MariadbBackup,
+            _ => Self::Xtrabackup,
+        }
+    }
 }
 
 /// A kind of file that says something about its backup.
@@ -77,6 +86,19 @@ impl MetadataFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mariadb_names_its_files_anew_since_11_1() {
+        for (version, expected) in [
+            ("10.11.19-MariaDB-0+deb12u1-log", Naming::Xtrabackup),
+            ("11.0.6-MariaDB", Naming::Xtrabackup),
+            ("11.1.1-MariaDB", Naming::MariadbBackup),
+            ("12.0.2-MariaDB", Naming::MariadbBackup),
+            ("", Naming::Xtrabackup),
+        ] {
+            assert_eq!(Naming::of_mariadb(version), expected, "{version}");
+        }
+    }
 
     #[test]
     fn both_schemes_are_known_and_nothing_else() {

@@ -21,6 +21,7 @@ use crate::event::Level;
 use crate::format::member::MemberPath;
 use crate::innodb::redo::own_header;
 use crate::io::spool::Spool;
+use crate::metadata::Naming;
 use crate::server::{
     LOCKED_PATIENCE, Lsns, Position, Session, Stage, StageTimes, Stages, Variables,
     check_privileges, galera, lsns, position, slaves,
@@ -333,7 +334,7 @@ impl Conductor<'_> {
             format: self.job.options.format.name(),
             compressed: self.job.options.storing.compression.is_some(),
         };
-        let prefix = metadata::prefix(&version);
+        let prefix = Naming::of_mariadb(&version).prefix();
         let put = |name: &str, text: String| {
             let member = MemberPath::new(name.as_bytes())?;
             feed.push(Task { member, content: Content::Bytes(text.into_bytes()) })
@@ -348,10 +349,12 @@ impl Conductor<'_> {
         if let Some(position) = &read.position {
             put(&format!("{prefix}_binlog_info"), metadata::binlog_info(position))?;
         }
-        put(&format!("{prefix}_checkpoints"), metadata::checkpoints(&facts))?;
+        let checkpoints = (format!("{prefix}_checkpoints"), metadata::checkpoints(&facts));
+        let info = (format!("{prefix}_info"), metadata::info(&facts));
+        put(&checkpoints.0, checkpoints.1.clone())?;
         put("backup-my.cnf", metadata::options(&self.variables, &read.plugins))?;
         feed.wait_idle(&look)?;
-        put(&format!("{prefix}_info"), metadata::info(&facts))?;
+        put(&info.0, info.1.clone())?;
         feed.wait_idle(&look)?;
 
         let counts = &read.tables.counts;
@@ -362,6 +365,7 @@ impl Conductor<'_> {
             to_lsn,
             last_lsn,
             times: read.times,
+            lsn_files: [checkpoints, info],
             torn_pages: counts.torn.load(Ordering::Relaxed),
             unchecked_pages: counts.unchecked.load(Ordering::Relaxed),
         })

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::metadata::{BackupType, BinlogInfo, BinlogPosition, Checkpoints, ToolInfo};
 use crate::server::{Position, Rows, Variables};
 
 /// What the command line was, for `*_info`.
@@ -10,15 +11,6 @@ pub(super) struct Tool {
     pub(super) name: String,
     pub(super) command: String,
     pub(super) version: String,
-}
-
-/// What the files' names begin with: MariaDB renamed them in 11.1.
-pub(super) fn prefix(version: &str) -> &'static str {
-    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) >= (11, 1) => "mariadb_backup",
-        _ => "xtrabackup",
-    }
 }
 
 /// What goes into the files.
@@ -37,38 +29,45 @@ pub(super) struct Facts<'f> {
     pub(super) compressed: bool,
 }
 
-/// `xtrabackup_checkpoints`. Its readers take the lines in this order.
+/// `xtrabackup_checkpoints`.
 pub(super) fn checkpoints(facts: &Facts<'_>) -> String {
-    format!(
-        "backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = {}\nlast_lsn = {}\n\
-         recover_binlog_info = 0\n",
-        facts.to_lsn, facts.last_lsn
-    )
+    let mut checkpoints = Checkpoints::new(BackupType::Full, 0, facts.to_lsn);
+    checkpoints.last_lsn = Some(facts.last_lsn);
+    checkpoints.recover_binlog_info = Some(false);
+    checkpoints.to_string()
 }
 
 /// `xtrabackup_binlog_info`.
 pub(super) fn binlog_info(position: &Position) -> String {
     let Position { file, offset, gtid } = position;
-    if gtid.is_empty() {
-        return format!("{file}\t{offset}\n");
-    }
-    format!("{file}\t{offset}\t{gtid}\n")
+    let positions = BinlogPosition::new(file, *offset, Some(gtid)).into_iter().collect();
+    BinlogInfo { positions }.to_string()
 }
 
 /// `xtrabackup_info`.
 pub(super) fn info(facts: &Facts<'_>) -> String {
-    let position = facts.position.map(ToString::to_string).unwrap_or_default();
-    let Facts { uuid, tool, start_time, end_time, lock_seconds, to_lsn, format, .. } = facts;
-    let Tool { name, command, version } = tool;
-    let compressed = if facts.compressed { "compressed" } else { "N" };
-    let server = facts.variables.text("version");
-    format!(
-        "uuid = {uuid}\nname = \ntool_name = {name}\ntool_command = {command}\n\
-         tool_version = {version}\nibbackup_version = {version}\nserver_version = {server}\n\
-         start_time = {start_time}\nend_time = {end_time}\nlock_time = {lock_seconds}\n\
-         binlog_pos = {position}\ninnodb_from_lsn = 0\ninnodb_to_lsn = {to_lsn}\npartial = N\n\
-         incremental = N\nformat = {format}\ncompressed = {compressed}\n"
-    )
+    let Tool { name, command, version } = facts.tool;
+    ToolInfo {
+        uuid: Some(facts.uuid.clone()),
+        name: Some(String::new()),
+        tool_name: Some(name.clone()),
+        tool_command: Some(command.clone()),
+        tool_version: Some(version.clone()),
+        ibbackup_version: Some(version.clone()),
+        server_version: Some(facts.variables.text("version")),
+        start_time: Some(facts.start_time.clone()),
+        end_time: Some(facts.end_time.clone()),
+        lock_time: Some(facts.lock_seconds.cast_signed()),
+        binlog_pos: Some(facts.position.map(ToString::to_string).unwrap_or_default()),
+        innodb_from_lsn: Some(0),
+        innodb_to_lsn: Some(facts.to_lsn),
+        partial: Some(false),
+        incremental: Some(false),
+        format: Some(facts.format.to_owned()),
+        compressed: Some(facts.compressed),
+        ..ToolInfo::default()
+    }
+    .to_string()
 }
 
 /// `backup-my.cnf`: what a server needs to be told to recover the copy.

@@ -81,6 +81,8 @@ pub struct ServerReport {
     pub last_lsn: u64,
     /// How long the backup held up others.
     pub times: StageTimes,
+    /// Names and texts of `*_checkpoints` and `*_info`, as the stream has them.
+    pub lsn_files: [(String, String); 2],
     /// Pages that the server was just writing, and that were read again.
     pub torn_pages: u64,
     /// Pages that cannot be checked without a key or a codec: they were read twice alike.

@@ -18,6 +18,7 @@ use crate::jobs::{
     RestoreStream,
 };
 use crate::look::{CatArgs, InfoArgs};
+use crate::lsn_dir::LsnDir;
 use crate::server_args::{ServerArgs, absolute, command_line};
 use crate::stdio::{Input, Output};
 use crate::ui::{Members, ProgressMode, Reporter, Totals};
@@ -193,6 +194,9 @@ struct BackupArgs {
     /// Read with so many threads
     #[arg(short, long, value_name = "N", value_parser = threads)]
     parallel: Option<usize>,
+    /// Put so many bytes of a file into each chunk, 64K to 64M
+    #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
+    chunk_size: Option<usize>,
     /// Do not end the stream in a manifest, by which it can be proven whole
     #[arg(long)]
     no_manifest: bool,
@@ -205,6 +209,10 @@ struct BackupArgs {
     /// Write to this new file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Also put the files that say up to which LSN the backup reaches here, once it succeeded; of a
+    /// running server
+    #[arg(long, value_name = "DIR", conflicts_with = "offline")]
+    extra_lsndir: Option<PathBuf>,
     /// Make this new or empty directory instead of a stream, of a running server
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "offline"])]
     target_dir: Option<PathBuf>,
@@ -461,6 +469,7 @@ fn backup(args: BackupArgs) -> Status {
         undo_dir: args.innodb_undo_directory,
         aria_log_dir: args.aria_log_dir_path,
         parallel: args.parallel,
+        chunk_size: args.chunk_size,
         manifest: !args.no_manifest,
         damaged: damaged(args.log_page_corruption),
     };
@@ -491,6 +500,8 @@ fn hot_backup(mut args: BackupArgs) -> Status {
             slave_info: args.slave_info,
             galera_info: args.galera_info,
             parallel: args.parallel,
+            chunk_size: args.chunk_size,
+            lsn_dir: args.extra_lsndir.as_deref().map(LsnDir::open).transpose()?,
             damaged: damaged(args.log_page_corruption),
             tool: ("xbkit".to_owned(), command_line(std::env::args_os().skip(1))),
         })

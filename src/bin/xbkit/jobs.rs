@@ -13,6 +13,7 @@ use xbkit::{
 
 use crate::coding::{Decoding, Storing};
 use crate::dropin::Named;
+use crate::lsn_dir::LsnDir;
 use crate::stdio::{Bytes, Input, Output};
 use crate::ui::{Reporter, Totals};
 
@@ -100,6 +101,7 @@ pub(crate) struct ColdBackup {
     pub(crate) undo_dir: Option<PathBuf>,
     pub(crate) aria_log_dir: Option<PathBuf>,
     pub(crate) parallel: Option<usize>,
+    pub(crate) chunk_size: Option<usize>,
     pub(crate) manifest: bool,
     pub(crate) storing: Storing,
     pub(crate) damaged: DamagedPages,
@@ -119,6 +121,9 @@ impl ColdBackup {
             .cancel(token);
         if let Some(threads) = self.parallel {
             job = job.parallel(threads);
+        }
+        if let Some(bytes) = self.chunk_size {
+            job = job.chunk_size(bytes);
         }
         if let Some(dir) = self.data_home {
             job = job.data_home(dir);
@@ -157,6 +162,9 @@ pub(crate) struct HotBackup {
     pub(crate) slave_info: bool,
     pub(crate) galera_info: bool,
     pub(crate) parallel: Option<usize>,
+    pub(crate) chunk_size: Option<usize>,
+    /// Where copies of `*_checkpoints` and `*_info` go.
+    pub(crate) lsn_dir: Option<LsnDir>,
     pub(crate) damaged: DamagedPages,
     /// The program's name, and its command line without secrets.
     pub(crate) tool: (String, String),
@@ -164,23 +172,27 @@ pub(crate) struct HotBackup {
 
 impl HotBackup {
     pub(crate) fn run(
-        self,
+        mut self,
         output: &Output,
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<(Totals, ServerReport)> {
+        let lsn_dir = self.lsn_dir.take();
         let report = self.job(token).run_fd(output.as_fd(), reporter)?;
+        LsnDir::keep(lsn_dir, &report)?;
         Ok((totals_of_create(&report.created), report))
     }
 
     /// The same into a directory, which is new or empty.
     pub(crate) fn run_into(
-        self,
+        mut self,
         dir: &Path,
         token: CancelToken,
         reporter: &mut Reporter,
     ) -> Result<(Totals, ServerReport)> {
+        let lsn_dir = self.lsn_dir.take();
         let report = self.job(token).run_into(dir, reporter)?;
+        LsnDir::keep(lsn_dir, &report)?;
         Ok((totals_of_create(&report.created), report))
     }
 
@@ -198,6 +210,9 @@ impl HotBackup {
             .tmpdir(self.tmpdir.unwrap_or_else(std::env::temp_dir));
         if let Some(threads) = self.parallel {
             job = job.parallel(threads);
+        }
+        if let Some(bytes) = self.chunk_size {
+            job = job.chunk_size(bytes);
         }
         if let Some(dir) = self.datadir {
             job = job.datadir(dir);

@@ -19,6 +19,7 @@ mod inspect;
 mod jobs;
 mod link;
 mod look;
+mod lsn_dir;
 mod pages;
 mod secret;
 mod server_args;

@@ -159,6 +159,12 @@ fn check_cold(given: &[Given]) -> Result<()> {
                 .hint("leave it out: a cold backup carries that state in the data directory"));
         }
     }
+    if getopt::text(given, Id::ExtraLsndir).is_some() {
+        let message = "option '--extra-lsndir': a cold backup has no checkpoints file to put there, \
+                       and no server answers";
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("leave it out: the redo log in the data directory says all that is needed"));
+    }
     if getopt::number(given, Id::Throttle, "throttle")?.is_some_and(|number| number > 0) {
         let message = "option '--throttle': a stopped server has nothing to be spared";
         return Err(Error::new(ErrorKind::Unsupported, message)
@@ -222,6 +228,7 @@ fn plan(given: &[Given], format: Format, parallel: usize) -> Result<ColdBackup> 
         aria_log_dir: outside(Id::AriaLogDir)?,
         datadir: datadir.clone(),
         parallel: Some(parallel),
+        chunk_size: None,
         manifest: !getopt::is_on(given, Id::NoManifest),
         damaged: hot::damaged(given),
     };

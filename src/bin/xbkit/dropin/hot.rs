@@ -11,6 +11,7 @@ use super::option::Id;
 use super::{Outcome, Tool, reporter, told, usage};
 use crate::coding::Storing;
 use crate::jobs::{HotBackup, PrepareDir, PutBackDir, Recovery};
+use crate::lsn_dir::LsnDir;
 use crate::server_args::{absolute, account, command_line};
 use crate::signals;
 use crate::stdio::Output;
@@ -53,6 +54,10 @@ pub(super) fn backup(
         slave_info: getopt::is_on(given, Id::SlaveInfo),
         galera_info: getopt::is_on(given, Id::GaleraInfo),
         parallel: Some(parallel),
+        chunk_size: None,
+        lsn_dir: getopt::text(given, Id::ExtraLsndir)
+            .map(|dir| LsnDir::open(Path::new(dir)))
+            .transpose()?,
         damaged: damaged(given),
         tool: (tool.name().to_owned(), command_line(std::env::args_os().skip(1))),
     };
@@ -112,7 +117,9 @@ fn datadir_given(given: &[Given]) -> Option<PathBuf> {
     getopt::text(&on_the_line, Id::Datadir).map(PathBuf::from)
 }
 
-/// Bytes a second. A bare number is in units of the real program.
+/// Bytes a second. A bare number is in units of the real program: what it reads at once, which is
+/// 10 MiB in xtrabackup 8.x, and 1 MiB in innobackupex. In mariabackup it is 64 pages: 10.11 took
+/// 9.4 s for 1.1 GB with `--throttle=100`.
 fn throttle(tool: Tool, given: &[Given]) -> Result<Option<u64>> {
     let Some(number) = getopt::number(given, Id::Throttle, "throttle")?.filter(|n| *n > 0) else {
         return Ok(None);
@@ -121,7 +128,7 @@ fn throttle(tool: Tool, given: &[Given]) -> Result<Option<u64>> {
     if text.ends_with(|c: char| c.is_ascii_alphabetic()) {
         return Ok(Some(number));
     }
-    let unit = if tool == Tool::Innobackupex { 1 << 20 } else { 10 << 20 };
+    let unit = if tool == Tool::Xtrabackup { 10 << 20 } else { 1 << 20 };
     Ok(Some(number.saturating_mul(unit)))
 }
 

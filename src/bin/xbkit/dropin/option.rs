@@ -25,6 +25,7 @@ pub(crate) enum Id {
     EncryptKey,
     EncryptKeyFile,
     EncryptThreads,
+    ExtraLsndir,
     Extract,
     ForceNonEmpty,
     GaleraInfo,

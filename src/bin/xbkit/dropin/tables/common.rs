@@ -25,8 +25,10 @@ const KEYS: Sentence = (
     "handling the keys of encrypted tablespaces is not in this version",
     "leave it out: a cold backup carries encrypted files as they are, and they need their keyring",
 );
-const HISTORY: Sentence =
-    ("a history record is a row in a running server", "leave it out for a stopped server");
+const HISTORY: Sentence = (
+    "a history record in the server is not in this version",
+    "leave it out: the backup's *_info file says the same, and --extra-lsndir keeps a copy of it",
+);
 pub(super) const FIFO: Sentence =
     ("several streams over FIFOs are not in this version", "use one stream");
 
@@ -105,13 +107,11 @@ pub(super) static PLACES: &[Opt] = &[
         Id::DefaultsGroup,
         "group of the option files to read in place of mysqld",
     ),
-    Opt::refused(
+    Opt::used(
         "extra-lsndir",
         Takes::Value,
-        (
-            "a cold backup makes no checkpoints file to put there",
-            "leave it out for a stopped server",
-        ),
+        Id::ExtraLsndir,
+        "directory to put copies of the checkpoints and info files in",
     ),
     Opt::used("parallel", Takes::Value, Id::Parallel, "threads that read files; 1"),
     Opt::used(
