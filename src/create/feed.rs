@@ -19,13 +19,23 @@ pub(crate) trait Origin: Send + Sync + fmt::Debug {
     fn open(&self) -> Result<Option<Box<dyn Reading + '_>>>;
 }
 
+/// Looks at bytes that were just read.
+pub(crate) type See<'s> = &'s mut dyn FnMut(&[u8]);
+
 /// An origin being read, front to back.
 pub(crate) trait Reading {
     /// Bytes that it will have.
     fn size(&self) -> u64;
 
     /// Fills the room from `offset` on. Fewer bytes mean that it ends there.
-    fn read(&mut self, room: &mut [u8], offset: u64) -> Result<usize>;
+    ///
+    /// Shows `see` all of them, front to back, in pieces that are still in the processor's cache.
+    fn read(&mut self, room: &mut [u8], offset: u64, see: See<'_>) -> Result<usize>;
+
+    /// What the room's address should be a multiple of, to be filled without a copy.
+    fn alignment(&self) -> usize {
+        1
+    }
 
     /// What its pages turned out to be, and the damaged ones, once all of it was read; `None` if
     /// it is no tablespace.

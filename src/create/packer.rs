@@ -20,8 +20,8 @@ use crate::format::any::Format;
 use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
-    Coded, Dialect, HEADER_LEN, SparseRun, announce_manifest, append_end, append_sparse_header,
-    crc32, mark_coded, mark_within, payload_header_len, put_payload_header,
+    Coded, Dialect, HEADER_LEN, PayloadSum, SparseRun, announce_manifest, append_end,
+    append_sparse_header, mark_coded, mark_within, payload_header_len, put_payload_header,
 };
 use crate::innodb::space::{FLAGS_END, is_encrypted};
 use crate::limits;
@@ -31,12 +31,17 @@ use crate::sys::file::{self, Extent, FileFacts, Fingerprint};
 /// or of a member of a tar archive.
 const HEADERS: usize = 8192;
 
+/// Most that the begin of a parcel can be aligned to.
+const MAX_ALIGNMENT: usize = 4096;
+
 /// Most runs in a sparse chunk of ours, so that its header fits into [`HEADERS`].
 const MAX_RUNS: usize = 128;
 
 /// Whole chunks on their way to the sink.
 pub(crate) struct Parcel {
     bytes: Box<[u8]>,
+    /// Where its first chunk begins.
+    begin: usize,
     filled: usize,
     /// Where in it are bytes that are no payload, in order.
     frames: Vec<Range<usize>>,
@@ -57,11 +62,11 @@ impl Parcel {
 
     pub(super) fn reuse(bytes: Box<[u8]>) -> Self {
         let (frames, unhashed, ended, changed, audited) = Default::default();
-        Self { bytes, filled: 0, frames, unhashed, ended, changed, audited }
+        Self { bytes, begin: 0, filled: 0, frames, unhashed, ended, changed, audited }
     }
 
     pub(super) fn chunks(&self) -> &[u8] {
-        self.bytes.get(..self.filled).unwrap_or_default()
+        self.bytes.get(self.begin..self.filled).unwrap_or_default()
     }
 
     /// Payload that its reader has left to be hashed, and where it begins.
@@ -77,11 +82,26 @@ impl Parcel {
 
     /// Makes the stream's first parcel say that a manifest comes.
     pub(super) fn announce_manifest(&mut self) {
-        announce_manifest(&mut self.bytes);
+        announce_manifest(self.bytes.get_mut(self.begin..).unwrap_or_default());
     }
 
     pub(super) fn into_buffer(self) -> Box<[u8]> {
         self.bytes
+    }
+
+    fn is_empty(&self) -> bool {
+        self.filled == self.begin
+    }
+
+    /// Moves the begin of an empty parcel so that what comes behind a header of this length stands
+    /// at a multiple of `alignment` in memory.
+    #[cfg(feature = "server")]
+    fn align(&mut self, header_len: usize, alignment: usize) {
+        let behind = self.bytes.as_ptr().wrapping_add(header_len);
+        let gap = behind.align_offset(alignment);
+        if self.is_empty() && gap < MAX_ALIGNMENT {
+            (self.begin, self.filled) = (gap, gap);
+        }
     }
 
     fn free(&mut self) -> &mut [u8] {
@@ -226,7 +246,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
         self.begin_member(size);
         let way = self.options.storing.way(member.as_bytes());
         if way != Way::Plain {
-            self.pack_coded(member, way, size, &mut |room, at| reading.read(room, at))?;
+            self.pack_coded(member, way, size, &mut |room, at| {
+                reading.read(room, at, &mut |_| {})
+            })?;
             return self.end_reading(member, reading.as_mut());
         }
         self.reserve(member, size)?;
@@ -235,9 +257,10 @@ impl<'o, O: Outlet> Packer<'o, O> {
             let left = size - offset;
             self.reserve(member, left)?;
             let mut short = false;
-            let read = self.pack_chunk(member, offset, |room| {
+            self.align(member, reading.alignment())?;
+            let read = self.pack_seen(member, offset, |room, see| {
                 let want = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
-                let read = reading.read(room.get_mut(..want).unwrap_or_default(), offset)?;
+                let read = reading.read(room.get_mut(..want).unwrap_or_default(), offset, see)?;
                 short = read < want;
                 Ok(read)
             })?;
@@ -248,6 +271,14 @@ impl<'o, O: Outlet> Packer<'o, O> {
         }
         self.end_reading(member, reading.as_mut())?;
         self.end(member, offset, None, Coded::default())
+    }
+
+    /// Has the payload of the next chunk stand well in memory, if nothing stands before it.
+    #[cfg(feature = "server")]
+    fn align(&mut self, member: &MemberPath, alignment: usize) -> Result<()> {
+        let header_len = payload_header_len(member.as_bytes());
+        self.parcel.as_mut().ok_or_else(no_room)?.align(header_len, alignment);
+        Ok(())
     }
 
     /// Everything of an origin is packed.
@@ -404,24 +435,47 @@ impl<'o, O: Outlet> Packer<'o, O> {
         offset: u64,
         read: impl FnOnce(&mut [u8]) -> Result<usize>,
     ) -> Result<usize> {
+        self.pack_seen(member, offset, |room, see| {
+            let len = read(room)?;
+            see(room.get(..len).unwrap_or_default());
+            Ok(len)
+        })
+    }
+
+    /// The same of what `read` shows as it reads it.
+    fn pack_seen(
+        &mut self,
+        member: &MemberPath,
+        offset: u64,
+        read: impl FnOnce(&mut [u8], &mut dyn FnMut(&[u8])) -> Result<usize>,
+    ) -> Result<usize> {
         let path = member.as_bytes();
         let parcel = self.parcel.as_mut().ok_or_else(no_room)?;
         let (header, room) =
             parcel.free().split_at_mut_checked(payload_header_len(path)).ok_or_else(no_room)?;
         let limit = room.len().min(self.options.chunk_size);
         let room = room.get_mut(..limit).unwrap_or_default();
-        let len = read(room)?;
+        let mut sum = PayloadSum::default();
+        let leaves_hash = self.leaves_hash;
+        let mut hasher = self.hasher.as_mut().filter(|_| !leaves_hash);
+        let len = read(room, &mut |piece| {
+            sum.update(piece);
+            if let Some(hasher) = &mut hasher {
+                hasher.update(piece);
+            }
+        })?;
         if len == 0 {
             return Ok(0);
         }
-        let payload = room.get(..len).unwrap_or_default();
-        let header_len = put_payload_header(header, path, offset, len as u64, crc32(payload))?;
+        let header_len = put_payload_header(header, path, offset, len as u64, sum.end())?;
         if self.options.manifest {
             mark_within(header);
         }
         parcel.note_frame(parcel.filled..parcel.filled + header_len);
         parcel.filled += header_len + len;
-        self.hash(len)?;
+        if leaves_hash {
+            self.hash(len)?;
+        }
         Ok(len)
     }
 
@@ -528,7 +582,7 @@ impl<'o, O: Outlet> Packer<'o, O> {
 
     fn ship(&mut self) -> Result<()> {
         let parcel = self.parcel.take().ok_or_else(no_room)?;
-        let is_empty = parcel.filled == 0 && parcel.changed.is_empty() && parcel.audited.is_empty();
+        let is_empty = parcel.is_empty() && parcel.changed.is_empty() && parcel.audited.is_empty();
         self.parcel = Some(if is_empty { parcel } else { self.outlet.ship(parcel)? });
         Ok(())
     }
@@ -698,3 +752,5 @@ pub(super) fn frames_len(member: &MemberPath, size: u64, options: &StreamOptions
 // And records with the longest path and a size, a header, and what fills up the last block.
 const _: () = assert!(HEADERS >= 3 * tar::BLOCK + limits::TAR_PATH + 64 + 2 * tar::BLOCK);
 const _: () = assert!(HEADERS >= 2 * (HEADER_LEN + limits::XBSTREAM_PATH) + 24 + MAX_RUNS * 8);
+// The headers of a payload with the longest path, behind a begin that was moved.
+const _: () = assert!(HEADERS >= MAX_ALIGNMENT + 2 * (HEADER_LEN + limits::XBSTREAM_PATH) + 24);

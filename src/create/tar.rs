@@ -43,7 +43,7 @@ impl<O: Outlet> Packer<'_, O> {
         let Some(mut reading) = origin.open()? else { return Ok(()) };
         let size = reading.size();
         self.begin_tar(member, size, 0)?;
-        let copied = self.fill_tar(size, |room, offset| reading.read(room, offset))?;
+        let copied = self.fill_tar(size, |room, offset| reading.read(room, offset, &mut |_| {}))?;
         self.end_reading(member, reading.as_mut())?;
         self.fill_tar(size - copied, |room, _| {
             room.fill(0);

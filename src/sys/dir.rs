@@ -492,6 +492,44 @@ pub(crate) fn list_resolved(path: &Path) -> io::Result<Vec<WalkEntry>> {
     Ok(entries)
 }
 
+/// What an entry is, symlinks resolved, without a look at its facts.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    File,
+    Directory,
+    /// A symlink to nowhere.
+    Dangling,
+    /// Something else, or gone meanwhile.
+    Other,
+}
+
+/// The entries of a directory the user named, sorted by name. Each is looked at only if it is a
+/// symlink, or its directory does not tell what it is.
+#[cfg(feature = "server")]
+pub(crate) fn list_kinds(path: &Path) -> io::Result<Vec<(OsString, EntryKind)>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let kind = match entry.file_type() {
+            Ok(told) if told.is_file() => EntryKind::File,
+            Ok(told) if told.is_dir() => EntryKind::Directory,
+            Ok(told) if told.is_symlink() => match kind_of(&entry.path()) {
+                Ok(WalkKind::File { .. }) => EntryKind::File,
+                Ok(WalkKind::Directory { .. }) => EntryKind::Directory,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => EntryKind::Dangling,
+                Ok(_) => EntryKind::Other,
+                Err(error) => return Err(error),
+            },
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => EntryKind::Other,
+        };
+        entries.push((entry.file_name(), kind));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(entries)
+}
+
 /// Whether a name leads to anything.
 pub(crate) fn exists(path: &Path) -> bool {
     std::fs::metadata(path).is_ok()

@@ -57,6 +57,47 @@ impl Fingerprint {
     }
 }
 
+/// What shows that a name leads to the same file as before, and that nobody wrote to it.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    fingerprint: Fingerprint,
+}
+
+#[cfg(feature = "server")]
+impl Stamp {
+    /// How long a file must have been left alone: its times are only so exact, and a second write in
+    /// the same instant would not show.
+    const SETTLED: u64 = 2;
+
+    fn of(meta: &Metadata) -> Self {
+        let (device, inode) = (meta.dev(), meta.ino());
+        Self { device, inode, fingerprint: Fingerprint::of(meta) }
+    }
+
+    /// That of what `path` leads to.
+    pub(crate) fn of_path(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|meta| Self::of(&meta))
+    }
+
+    /// Whether a later write would show for sure.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let changed = u64::try_from(self.fingerprint.changed.0).unwrap_or(u64::MAX);
+        changed.saturating_add(Self::SETTLED) < now.as_secs()
+    }
+}
+
+/// The size of an open file, and its stamp if later writes would show in it.
+#[cfg(feature = "server")]
+pub(crate) fn size_and_stamp(file: &File) -> io::Result<(u64, Option<Stamp>)> {
+    let meta = file.metadata()?;
+    let stamp = Stamp::of(&meta);
+    Ok((meta.len(), Some(stamp).filter(Stamp::is_settled)))
+}
+
 /// Facts of an open file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileFacts {
@@ -270,6 +311,14 @@ pub(crate) fn open_direct(path: &Path) -> io::Result<Option<File>> {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Asks for the first bytes of a file to be in the page cache soon.
+#[cfg(feature = "server")]
+pub(crate) fn want_begin(path: &Path, len: u64) {
+    let (Ok(file), Ok(len)) = (open_read(path), libc::off_t::try_from(len)) else { return };
+    // SAFETY: no pointers are passed. Advice may be ignored.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, len, libc::POSIX_FADV_WILLNEED) };
 }
 
 /// Forgets what the page cache holds of a stretch of a file.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::fixups::{compare, marker, stem};
 use super::metadata::{self, Facts};
-use super::pages::{Begin, PageReading, Tables, Tablespace, open};
-use super::places::{Places, SpaceFile, Still};
+use super::opened::{Begin, HEAD, ID};
+use super::pages::{PageReading, Tables, Tablespace};
+use super::places::{OtherFile, Places, SpaceFile};
 use super::redo::{Follow, RedoCopy, RedoFile, tail};
 use super::spooled::{LockedFiles, Part};
 use super::throttle::Throttle;
@@ -34,6 +35,9 @@ const SPOOL_MEMORY: usize = 8 << 20;
 
 /// The file that lists damaged pages: what `mariabackup --log-innodb-page-corruption` calls it.
 const DAMAGED_PAGES: &str = "innodb_corrupted_pages";
+
+/// Bytes of each file's begin that are asked for early.
+const WANTED: u64 = 64 << 10;
 
 /// Longest `aria_log_control` there is.
 const MAX_CONTROL: usize = 64 << 10;
@@ -117,6 +121,20 @@ fn open_redo(
         .hint("run on the server's own machine, where its data directory has the same name"))
 }
 
+/// What keeps still while DDL is blocked.
+fn read_others(
+    locked: &mut LockedFiles,
+    files: Vec<OtherFile>,
+    empty: Vec<MemberPath>,
+    look: &dyn Fn() -> Result<()>,
+) -> Result<()> {
+    for file in files {
+        look()?;
+        locked.file(file.member, &file.path)?;
+    }
+    empty.into_iter().try_for_each(|member| locked.bytes(member, b""))
+}
+
 struct Conductor<'c> {
     job: &'c ServerBackup,
     feed: &'c TaskFeed,
@@ -167,13 +185,19 @@ impl Conductor<'_> {
         let direct = self.variables.text("innodb_flush_method").starts_with("O_DIRECT");
         let damaged = self.job.options.pages.unwrap_or_default();
         let tables = Arc::new(Tables::new(Throttle::new(self.job.throttle), direct, damaged));
-        let spaces = self.places.spaces()?;
-        self.check_elsewhere(&spaces)?;
+        let (mut spaces, walked) = (self.places.spaces()?, self.places.walk()?);
+        self.check_elsewhere(&walked.tables)?;
+        spaces.extend(walked.tables);
         feed.log(Level::Info, format!("copying {} files of InnoDB", spaces.len()));
         for file in spaces {
             let member = file.member.clone();
             let origin = Tablespace { file, tables: Arc::clone(&tables) };
             feed.push(Task::from_origin(member, origin))?;
+        }
+        // So that small files need not come from the disk while DDL waits for us.
+        for file in &walked.block_ddl {
+            look()?;
+            file::want_begin(&file.path, WANTED);
         }
         feed.wait_idle(&look)?;
 
@@ -182,8 +206,9 @@ impl Conductor<'_> {
         self.query.be_patient_for(LOCKED_PATIENCE);
         stages.enter(Stage::Flush, &look)?;
         stages.enter(Stage::BlockDdl, &look)?;
-        self.read_others(&mut locked, &look)?;
-        self.read_fixups(&mut locked, &tables, &look)?;
+        let walked = self.places.walk()?;
+        read_others(&mut locked, walked.block_ddl, walked.empty, &look)?;
+        self.read_fixups(&mut locked, &tables, &walked.tables, &look)?;
 
         stages.enter(Stage::BlockCommit, &look)?;
         let position =
@@ -192,7 +217,7 @@ impl Conductor<'_> {
         let galera = self.galera()?;
         let end = lsns(&mut self.query, &look)?.current;
         stages.run("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS", &look)?;
-        self.read_aria(&mut locked, &look)?;
+        self.read_aria(&mut locked, walked.block_commit, &look)?;
         follow.finish_at(end, LOCKED_PATIENCE, &look)?;
         let end_time = self.ask_one("SELECT NOW()")?;
         let times = stages.end(&look)?;
@@ -222,16 +247,6 @@ impl Conductor<'_> {
         })
     }
 
-    /// What keeps still while DDL is blocked.
-    fn read_others(&self, locked: &mut LockedFiles, look: &dyn Fn() -> Result<()>) -> Result<()> {
-        let (files, empty) = self.places.others(Still::BlockDdl)?;
-        for file in files {
-            look()?;
-            locked.file(file.member, &file.path)?;
-        }
-        empty.into_iter().try_for_each(|member| locked.bytes(member, b""))
-    }
-
     /// An encrypted log names a table elsewhere by its path, where a server that recovers the copy
     /// would look for it: it would miss the file, or change the original.
     fn check_elsewhere(&self, spaces: &[SpaceFile]) -> Result<()> {
@@ -249,19 +264,25 @@ impl Conductor<'_> {
         &self,
         locked: &mut LockedFiles,
         tables: &Tables,
+        files: &[SpaceFile],
         look: &dyn Fn() -> Result<()>,
     ) -> Result<()> {
         let copied = tables.copied();
-        let files = self.places.tables()?;
-        self.check_elsewhere(&files)?;
+        self.check_elsewhere(files)?;
         let mut now = HashMap::new();
-        for file in &files {
-            match open(file)?.1 {
-                Begin::Space(id) => now.insert(file.member.clone(), Some(id)),
-                Begin::Zero => now.insert(file.member.clone(), None),
-                Begin::Gone => None,
+        for file in files {
+            let known = copied.get(&file.member).filter(|copied| copied.is_untouched(&file.path));
+            let id = match known {
+                Some(copied) => Some(copied.id),
+                None => match tables.open(file, ID)?.map(|opened| opened.begin) {
+                    Some(Begin::Space(id)) => Some(id),
+                    Some(Begin::Zero) => None,
+                    None => continue,
+                },
             };
+            now.insert(file.member.clone(), id);
         }
+        let copied = copied.into_iter().map(|(member, copied)| (member, copied.id)).collect();
         let fixups = compare(&copied, &now);
         for path in &fixups.removed {
             locked.bytes(marker(path, "del")?, b"")?;
@@ -274,8 +295,8 @@ impl Conductor<'_> {
         for path in &fixups.made {
             look()?;
             let Some(of) = by_name.get(path) else { continue };
-            let (Some(file), begin) = open(of)? else { continue };
-            let mut reading = PageReading::new(file, begin, of, tables)?;
+            let Some(opened) = tables.open(of, HEAD)? else { continue };
+            let mut reading = PageReading::new(opened, of, tables)?;
             locked.reading(marker(path, "new")?, &mut reading)?;
         }
         let counts = (fixups.made.len(), fixups.removed.len(), fixups.renamed.len());
@@ -291,8 +312,12 @@ impl Conductor<'_> {
     }
 
     /// What keeps still only when nothing can commit: Aria, and the server's own tables.
-    fn read_aria(&self, locked: &mut LockedFiles, look: &dyn Fn() -> Result<()>) -> Result<()> {
-        let (files, _) = self.places.others(Still::BlockCommit)?;
+    fn read_aria(
+        &self,
+        locked: &mut LockedFiles,
+        files: Vec<OtherFile>,
+        look: &dyn Fn() -> Result<()>,
+    ) -> Result<()> {
         for file in files.into_iter().chain(self.places.aria_logs()?) {
             look()?;
             locked.file(file.member, &file.path)?;

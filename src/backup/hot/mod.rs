@@ -18,6 +18,7 @@ mod damage;
 mod direct;
 mod fixups;
 mod metadata;
+mod opened;
 mod pages;
 mod places;
 mod redo;

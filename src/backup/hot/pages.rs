@@ -1,9 +1,7 @@
 //! Reading tablespaces that a server is writing to: page by page, again until each is whole.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,16 +9,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::damage::{Damage, PageFindings};
-use super::direct::DirectBuffer;
+use super::direct::ALIGN;
+use super::opened::{Begin, Buffers, HEAD, Opened};
 use super::places::{SpaceFile, SpaceKind};
 use super::throttle::Throttle;
 use crate::create::DamagedPages;
-use crate::create::feed::{Findings, Origin, Reading};
+use crate::create::feed::{Findings, Origin, Reading, See};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::innodb::page::{Layout, Role, TablespaceChecker};
 use crate::pages::{BadPage, Fault, Reason, Verdict};
-use crate::sys::file;
+use crate::sys::file::Stamp;
 
 /// How often the begin of a file, or a page that nobody can check, is read again.
 const TRIES: u32 = 100;
@@ -31,30 +30,39 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(2
 /// Largest page, in bytes.
 const MAX_PAGE: usize = 64 << 10;
 
+/// Bytes that are checked and hashed at once, while they are in the processor's cache: what came
+/// from a device is not, and a chunk with what else is under way does not fit in.
+const PIECE: usize = 2 * MAX_PAGE;
+
 /// Bytes that show the layout of a file whose first page does not.
 const WINDOW: usize = 4 * MAX_PAGE;
 
-/// What a copied file turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// The tablespace of this number.
-    Space(u32),
-    /// Nothing was written to it yet, so the redo log holds all of it.
-    Zero,
-    /// It is gone.
-    Gone,
+/// A table that is in the stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copied {
+    pub(super) id: u32,
+    stamp: Option<Stamp>,
+}
+
+impl Copied {
+    /// Whether the file of this name is still the one that was copied, and nobody wrote to it, so
+    /// that it is still the same tablespace.
+    pub(super) fn is_untouched(&self, path: &Path) -> bool {
+        self.stamp.is_some() && self.stamp == Stamp::of_path(path)
+    }
 }
 
 /// What the readers of tablespaces share.
 #[derive(Debug)]
 pub(super) struct Tables {
     /// The files that are in the stream, and their numbers.
-    copied: Mutex<HashMap<MemberPath, u32>>,
+    copied: Mutex<HashMap<MemberPath, Copied>>,
     /// How `ibdata1` is laid out; its further files do not say.
     system: Mutex<Option<Layout>>,
     pub(super) throttle: Throttle,
     /// Whether to read past the page cache, as the server does.
-    pub(super) direct: bool,
+    direct: bool,
+    buffers: Buffers,
     pub(super) damage: Damage,
     pub(super) counts: Counts,
 }
@@ -72,12 +80,18 @@ impl Tables {
     pub(super) fn new(throttle: Throttle, direct: bool, damaged: DamagedPages) -> Self {
         let (copied, system) = (Mutex::default(), Mutex::default());
         let damage = Damage::new(damaged);
-        Self { copied, system, throttle, direct, damage, counts: Counts::default() }
+        let (buffers, counts) = (Buffers::default(), Counts::default());
+        Self { copied, system, throttle, direct, buffers, damage, counts }
     }
 
     /// The files of tables that are in the stream.
-    pub(super) fn copied(&self) -> HashMap<MemberPath, u32> {
+    pub(super) fn copied(&self) -> HashMap<MemberPath, Copied> {
         std::mem::take(&mut self.copied.lock())
+    }
+
+    /// Opens a tablespace and reads up to `len` bytes of its begin; `None` if it is gone.
+    pub(super) fn open<'t>(&'t self, of: &'t SpaceFile, len: usize) -> Result<Option<Opened<'t>>> {
+        self.buffers.open(of, self.direct, len)
     }
 }
 
@@ -90,77 +104,39 @@ pub(super) struct Tablespace {
 
 impl Origin for Tablespace {
     fn open(&self) -> Result<Option<Box<dyn Reading + '_>>> {
-        let opened = open(&self.file)?;
+        let Some(opened) = self.tables.open(&self.file, HEAD)? else { return Ok(None) };
         let kind = self.file.kind;
-        let (Some(file), begin) = opened else { return Ok(None) };
-        match begin {
+        match opened.begin {
             Begin::Space(id) if kind == SpaceKind::Table => {
-                self.tables.copied.lock().insert(self.file.member.clone(), id);
+                let copied = Copied { id, stamp: opened.stamp };
+                self.tables.copied.lock().insert(self.file.member.clone(), copied);
             }
             Begin::Zero if kind == SpaceKind::Table => return Ok(None),
             _ => {}
         }
-        let reading = PageReading::new(file, begin, &self.file, &self.tables)?;
+        let reading = PageReading::new(opened, &self.file, &self.tables)?;
         Ok(Some(Box::new(reading)))
     }
 }
 
-/// Opens a tablespace and looks at its begin.
-pub(super) fn open(of: &SpaceFile) -> Result<(Option<File>, Begin)> {
-    let error = |what: &'static str, error: io::Error| {
-        Error::io(ErrorKind::Source, what, error).at_path(&of.path)
-    };
-    let file = match file::open_read(&of.path) {
-        Ok(file) => file,
-        Err(gone) if gone.kind() == io::ErrorKind::NotFound && of.kind == SpaceKind::Table => {
-            return Ok((None, Begin::Gone));
-        }
-        Err(other) => return Err(error("opening the tablespace", other)),
-    };
-    let mut begin = [0; 1024];
-    let len = read_full(&file, &mut begin, 0).map_err(|e| error("reading the tablespace", e))?;
-    let begin = begin.get(..len).unwrap_or_default();
-    let id = begin.get(34..38).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
-    let begin = match id {
-        Some(id) if begin.iter().any(|byte| *byte != 0) => Begin::Space(id),
-        _ => Begin::Zero,
-    };
-    Ok((Some(file), begin))
-}
-
 /// A tablespace being read.
 pub(super) struct PageReading<'r> {
-    file: File,
-    /// The same file, opened for reads past the page cache.
-    direct: Option<(File, DirectBuffer)>,
+    opened: Opened<'r>,
     of: &'r SpaceFile,
     tables: &'r Tables,
-    size: u64,
     layout: Option<Layout>,
     found: PageFindings<'r>,
 }
 
 impl<'r> PageReading<'r> {
-    /// Reads a tablespace that begins so.
-    pub(super) fn new(
-        file: File,
-        begin: Begin,
-        of: &'r SpaceFile,
-        tables: &'r Tables,
-    ) -> Result<Self> {
-        let facts = file::facts(&file).map_err(|error| {
-            Error::io(ErrorKind::Source, "looking at the tablespace", error).at_path(&of.path)
-        })?;
-        let direct =
-            if tables.direct { DirectBuffer::open(&file, facts.fingerprint.size) } else { None };
-        let size = facts.fingerprint.size;
+    pub(super) fn new(opened: Opened<'r>, of: &'r SpaceFile, tables: &'r Tables) -> Result<Self> {
         let is_system = matches!(of.kind, SpaceKind::System | SpaceKind::SystemMore);
-        let id = match begin {
+        let id = match opened.begin {
             Begin::Space(id) if !is_system => id,
             _ => 0,
         };
         let found = PageFindings::new(&tables.damage, of, id);
-        let mut reading = Self { file, direct, of, tables, size, layout: None, found };
+        let mut reading = Self { opened, of, tables, layout: None, found };
         reading.layout = reading.find_layout()?;
         Ok(reading)
     }
@@ -178,11 +154,12 @@ impl<'r> PageReading<'r> {
             return Ok(None);
         }
         let role = if self.of.kind == SpaceKind::System { Role::System } else { Role::Own };
-        let mut page0 = vec![0; MAX_PAGE];
         let mut last = String::new();
         for tried in 0..TRIES {
-            let len = self.read_anew(&mut page0, 0)?;
-            let bytes = page0.get(..len).unwrap_or_default();
+            if tried > 0 {
+                self.opened.read_head(HEAD)?;
+            }
+            let bytes = self.opened.head();
             if bytes.iter().all(|byte| *byte == 0) {
                 return Ok(None); // of undo logs just made; there is nothing to check
             }
@@ -206,7 +183,7 @@ impl<'r> PageReading<'r> {
     /// The layout that most pages have at the begin of a file whose first page is damaged.
     fn guess_layout(&mut self, role: Role) -> Result<Option<Layout>> {
         let mut begin = vec![0; WINDOW];
-        let len = self.read_file(&mut begin, 0)?;
+        let len = self.opened.read(&mut begin, 0)?;
         let mut checker = TablespaceChecker::new(role);
         checker.feed(begin.get(..len).unwrap_or_default(), &mut |_| {});
         let layout = checker.finish(&mut |_| {}).1;
@@ -216,32 +193,45 @@ impl<'r> PageReading<'r> {
         Ok(layout)
     }
 
-    /// Reads what the server wrote last, when it writes past the page cache: another reader may
-    /// have left an older state there.
-    fn read_anew(&self, room: &mut [u8], offset: u64) -> Result<usize> {
-        if self.tables.direct {
-            file::dont_need(&self.file, offset & !4095, room.len() as u64 + 4096);
+    /// Reads the room piece by piece, and checks and shows each before the next. From the first page
+    /// on that is not whole, pages are shown when all that are not were read again, together.
+    fn read_pieces(&mut self, room: &mut [u8], offset: u64, see: See<'_>) -> Result<usize> {
+        let at_once = self.opened.read_at_once(room, offset)?;
+        let (mut len, mut seen) = (0, 0);
+        let mut torn = Vec::new();
+        for piece in room.chunks_mut(PIECE) {
+            let at = offset + len as u64;
+            let got = match at_once {
+                Some(all) => all.saturating_sub(len).min(piece.len()),
+                None => self.opened.read(piece, at)?,
+            };
+            let is_last = got < piece.len();
+            let piece = piece.get_mut(..got).unwrap_or_default();
+            self.check(piece, at, &mut torn)?;
+            len += got;
+            if torn.is_empty() {
+                see(piece);
+                seen = len;
+            }
+            if is_last {
+                break;
+            }
         }
-        self.read_file(room, offset)
+        if !torn.is_empty() {
+            self.read_again(torn, room.get_mut(..len).unwrap_or_default(), offset)?;
+            see(room.get(seen..len).unwrap_or_default());
+        }
+        Ok(len)
     }
 
-    fn read_file(&self, room: &mut [u8], offset: u64) -> Result<usize> {
-        read_full(&self.file, room, offset).map_err(|error| {
-            Error::io(ErrorKind::Source, "reading the tablespace", error)
-                .at_path(&self.of.path)
-                .at_file(offset)
-        })
-    }
-
-    /// Checks the pages in `bytes`, which begin at `offset`, and reads again those that are not whole.
-    fn check(&mut self, bytes: &mut [u8], offset: u64) -> Result<()> {
+    /// Checks the pages in `bytes`, which begin at `offset`, and notes those that are not whole.
+    fn check(&mut self, bytes: &mut [u8], offset: u64, torn: &mut Vec<(u64, Fault)>) -> Result<()> {
         let Some(mut layout) = self.layout.take() else {
             self.found.see_unknown(offset, bytes);
             return Ok(());
         };
         let size = layout.page_size();
         let first = offset / size as u64;
-        let mut torn = Vec::new();
         for (index, page) in (first..).zip(bytes.chunks_exact_mut(size)) {
             let verdict = layout.check(index, page);
             match verdict {
@@ -260,34 +250,32 @@ impl<'r> PageReading<'r> {
             }
             self.found.count(verdict);
         }
-        if !torn.is_empty() {
-            self.read_again(&mut layout, torn, bytes, first)?;
-        }
         self.layout = Some(layout);
         Ok(())
     }
 
-    /// Reads pages of `bytes`, whose first one is `first`, until they are whole. All of them in
-    /// turn, so that many damaged ones take no longer than one.
+    /// Reads pages of `bytes`, which begin at `offset`, until they are whole. All of them in turn,
+    /// so that many damaged ones take no longer than one.
     fn read_again(
         &mut self,
-        layout: &mut Layout,
         mut torn: Vec<(u64, Fault)>,
         bytes: &mut [u8],
-        first: u64,
+        offset: u64,
     ) -> Result<()> {
+        let Some(mut layout) = self.layout.take() else { return Ok(()) };
         let size = layout.page_size();
+        let first = offset / size as u64;
         let tries = self.tables.damage.tries();
         for tried in 0..tries {
             if torn.is_empty() {
-                return Ok(());
+                break;
             }
             pause(tried);
             let mut still = Vec::new();
             for (index, _) in torn {
                 let nth = usize::try_from(index - first).unwrap_or(usize::MAX);
                 let Some(page) = bytes.chunks_exact_mut(size).nth(nth) else { continue };
-                if self.read_anew(page, index * size as u64)? < size {
+                if self.opened.read(page, index * size as u64)? < size {
                     continue; // the file was cut meanwhile: the redo log knows of it
                 }
                 let verdict = layout.check(index, page);
@@ -312,14 +300,15 @@ impl<'r> PageReading<'r> {
             let first_page = layout.first_page().unwrap_or(0);
             self.found.bad(&BadPage { page, offset, fault }, u64::from(first_page));
         }
+        self.layout = Some(layout);
         Ok(())
     }
 
     /// Reads a page that nobody can check until it is twice the same.
-    fn read_alike(&self, page: &mut [u8], offset: u64) -> Result<()> {
+    fn read_alike(&mut self, page: &mut [u8], offset: u64) -> Result<()> {
         let mut again = vec![0; page.len()];
         for tried in 0..TRIES {
-            let len = self.read_anew(&mut again, offset)?;
+            let len = self.opened.read(&mut again, offset)?;
             if len < page.len() || again == *page {
                 return Ok(());
             }
@@ -341,21 +330,16 @@ impl<'r> PageReading<'r> {
 
 impl Reading for PageReading<'_> {
     fn size(&self) -> u64 {
-        self.size
+        self.opened.size
     }
 
-    fn read(&mut self, room: &mut [u8], offset: u64) -> Result<usize> {
+    fn read(&mut self, room: &mut [u8], offset: u64, see: See<'_>) -> Result<usize> {
         self.tables.throttle.take(room.len() as u64);
-        let direct = match &mut self.direct {
-            Some(direct) => direct.1.read(&direct.0, room, offset),
-            None => None,
-        };
-        let len = match direct {
-            Some(len) => len,
-            None => self.read_anew(room, offset)?,
-        };
-        self.check(room.get_mut(..len).unwrap_or_default(), offset)?;
-        Ok(len)
+        self.read_pieces(room, offset, see)
+    }
+
+    fn alignment(&self) -> usize {
+        if self.opened.wants_alignment() { ALIGN } else { 1 }
     }
 
     fn findings(&mut self) -> Option<Findings> {
@@ -377,18 +361,4 @@ fn true_layout(bytes: &[u8], role: Role) -> std::result::Result<Layout, String> 
 
 fn pause(tried: u32) {
     std::thread::sleep(if tried == 0 { PAUSES[0] } else { PAUSES[1] });
-}
-
-/// Reads until the room is full or the file ends.
-pub(super) fn read_full(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest @ [_, ..]) = room.get_mut(filled..) {
-        match file.read_at(rest, offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

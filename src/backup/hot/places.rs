@@ -1,13 +1,13 @@
 //! Where a running server keeps its files, and which of them belong to a backup.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
 use crate::server::Variables;
-use crate::sys::dir::{self, WalkKind};
+use crate::sys::dir::{self, EntryKind};
 use crate::sys::file;
 
 /// Longest `.isl` file: it holds one path.
@@ -54,11 +54,24 @@ pub(super) struct OtherFile {
 
 /// When a file that is not InnoDB's keeps still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Still {
+enum Still {
     /// From `BLOCK_DDL` on.
     BlockDdl,
     /// From `BLOCK_COMMIT` on: Aria, and the tables that the server itself writes to.
     BlockCommit,
+}
+
+/// The files of all databases.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// Tablespaces.
+    pub(super) tables: Vec<SpaceFile>,
+    /// What keeps still from `BLOCK_DDL` on.
+    pub(super) block_ddl: Vec<OtherFile>,
+    /// What keeps still only from `BLOCK_COMMIT` on.
+    pub(super) block_commit: Vec<OtherFile>,
+    /// Databases without any: for each a `db.opt`, which stays empty.
+    pub(super) empty: Vec<MemberPath>,
 }
 
 impl Places {
@@ -93,7 +106,7 @@ impl Places {
                 .at_path(expected)
                 .hint("leave --datadir out, or connect to the server that it belongs to"));
         }
-        dir::list_resolved(&self.datadir).map(drop).map_err(|error| {
+        dir::list_kinds(&self.datadir).map(drop).map_err(|error| {
             Error::io(ErrorKind::Source, "opening the server's data directory", error)
                 .at_path(&self.datadir)
                 .hint("run on the server's own machine, as a user who may read its files")
@@ -104,7 +117,7 @@ impl Places {
         self.aria.join("aria_log_control")
     }
 
-    /// All files of InnoDB. What vanishes meanwhile is left out.
+    /// The files of InnoDB that are no tables'.
     pub(super) fn spaces(&self) -> Result<Vec<SpaceFile>> {
         let mut files = Vec::new();
         for (number, path) in self.system.iter().enumerate() {
@@ -113,88 +126,85 @@ impl Places {
             let member = MemberPath::new(base.as_bytes())?;
             files.push(SpaceFile { member, path: path.clone(), kind, elsewhere: false });
         }
-        for entry in list(&self.undo)? {
-            if is_undo(entry.name.as_bytes()) && matches!(entry.kind, WalkKind::File { .. }) {
-                let member = MemberPath::new(entry.name.as_bytes())?;
-                let path = self.undo.join(&entry.name);
+        for (name, kind) in list(&self.undo)? {
+            if is_undo(name.as_bytes()) && kind == EntryKind::File {
+                let member = MemberPath::new(name.as_bytes())?;
+                let path = self.undo.join(&name);
                 let kind = SpaceKind::Undo;
                 files.push(SpaceFile { member, path, kind, elsewhere: false });
             }
         }
-        files.extend(self.tables()?);
         Ok(files)
     }
 
-    /// All tablespaces of tables.
-    pub(super) fn tables(&self) -> Result<Vec<SpaceFile>> {
-        let mut files = Vec::new();
-        for database in self.databases()? {
-            for entry in list(&database.path)? {
-                let name = entry.name.as_bytes();
-                let path = database.path.join(&entry.name);
-                let (stem, path) = if let Some(stem) = name.strip_suffix(b".ibd") {
-                    (stem, path)
-                } else if let Some(stem) = name.strip_suffix(b".isl") {
-                    let Some(target) = read_link_file(&path)? else { continue };
-                    (stem, self.datadir.join(target))
-                } else {
-                    continue;
-                };
-                if is_intermediate(name) || !matches!(entry.kind, WalkKind::File { .. }) {
-                    continue;
-                }
-                let member = [database.name.as_bytes(), b"/", stem, b".ibd"].concat();
-                let member = MemberPath::new(&member)?;
-                let (kind, elsewhere) = (SpaceKind::Table, name.ends_with(b".isl"));
-                files.push(SpaceFile { member, path, kind, elsewhere });
-            }
-        }
-        files.sort_by(|a, b| a.member.as_bytes().cmp(b.member.as_bytes()));
-        files.dedup_by(|a, b| a.member.as_bytes() == b.member.as_bytes());
-        Ok(files)
-    }
-
-    /// All other files that keep still at `still`; and for each empty database, an empty `db.opt`.
-    pub(super) fn others(&self, still: Still) -> Result<(Vec<OtherFile>, Vec<MemberPath>)> {
-        let mut files = Vec::new();
-        let mut empty = Vec::new();
+    /// All files of databases. What vanishes meanwhile is left out.
+    pub(super) fn walk(&self) -> Result<Walked> {
+        let mut walked = Walked::default();
         for database in self.databases()? {
             let mut any = false;
-            for entry in list(&database.path)? {
-                let name = entry.name.as_bytes();
-                any |= name.ends_with(b".ibd") || name.ends_with(b".isl");
-                let Some(when) = still_at(database.name.as_bytes(), name) else { continue };
-                any = true;
-                if when != still {
+            for (name, kind) in list(&database.path)? {
+                let (name, path) = (name.as_bytes(), database.path.join(&name));
+                if name.ends_with(b".ibd") || name.ends_with(b".isl") {
+                    any = true;
+                    walked.tables.extend(self.table(&database, name, path, kind)?);
                     continue;
                 }
-                let path = database.path.join(&entry.name);
-                match entry.kind {
-                    WalkKind::File { .. } => {}
-                    WalkKind::Dangling => {
+                let Some(when) = still_at(database.name.as_bytes(), name) else { continue };
+                any = true;
+                match kind {
+                    EntryKind::File => {}
+                    EntryKind::Dangling => {
                         let message = "a symlink that leads nowhere";
                         return Err(Error::new(ErrorKind::NotFound, message).at_path(path));
                     }
                     _ => continue,
                 }
                 let member = [database.name.as_bytes(), b"/", name].concat();
-                files.push(OtherFile { member: MemberPath::new(&member)?, path });
+                let file = OtherFile { member: MemberPath::new(&member)?, path };
+                match when {
+                    Still::BlockDdl => walked.block_ddl.push(file),
+                    Still::BlockCommit => walked.block_commit.push(file),
+                }
             }
-            if !any && still == Still::BlockDdl {
-                empty.push(MemberPath::new(&[database.name.as_bytes(), b"/db.opt"].concat())?);
+            if !any {
+                let member = [database.name.as_bytes(), b"/db.opt"].concat();
+                walked.empty.push(MemberPath::new(&member)?);
             }
         }
-        Ok((files, empty))
+        walked.tables.sort_by(|a, b| a.member.as_bytes().cmp(b.member.as_bytes()));
+        walked.tables.dedup_by(|a, b| a.member.as_bytes() == b.member.as_bytes());
+        Ok(walked)
+    }
+
+    /// The tablespace that this name in a database stands for.
+    fn table(
+        &self,
+        database: &Database,
+        name: &[u8],
+        path: PathBuf,
+        kind: EntryKind,
+    ) -> Result<Option<SpaceFile>> {
+        if is_intermediate(name) || kind != EntryKind::File {
+            return Ok(None);
+        }
+        let (stem, path, elsewhere) = if let Some(stem) = name.strip_suffix(b".isl") {
+            let Some(target) = read_link_file(&path)? else { return Ok(None) };
+            (stem, self.datadir.join(target), true)
+        } else {
+            (name.strip_suffix(b".ibd").unwrap_or(name), path, false)
+        };
+        let member = [database.name.as_bytes(), b"/", stem, b".ibd"].concat();
+        let member = MemberPath::new(&member)?;
+        Ok(Some(SpaceFile { member, path, kind: SpaceKind::Table, elsewhere }))
     }
 
     /// Aria's log files, without the control file.
     pub(super) fn aria_logs(&self) -> Result<Vec<OtherFile>> {
         let mut files = Vec::new();
-        for entry in list(&self.aria)? {
-            let name = entry.name.as_bytes();
-            if name.starts_with(b"aria_log.") {
-                let path = self.aria.join(&entry.name);
-                files.push(OtherFile { member: MemberPath::new(name)?, path });
+        for (name, _) in list(&self.aria)? {
+            if name.as_bytes().starts_with(b"aria_log.") {
+                let path = self.aria.join(&name);
+                files.push(OtherFile { member: MemberPath::new(name.as_bytes())?, path });
             }
         }
         Ok(files)
@@ -202,15 +212,14 @@ impl Places {
 
     fn databases(&self) -> Result<Vec<Database>> {
         let mut databases = Vec::new();
-        for entry in list(&self.datadir)? {
-            let name = entry.name.as_bytes();
-            let is_database = matches!(entry.kind, WalkKind::Directory { .. })
-                && !name.starts_with(b"#")
-                && !name.starts_with(b".")
-                && name != b"lost+found";
+        for (name, kind) in list(&self.datadir)? {
+            let is_database = kind == EntryKind::Directory
+                && !name.as_bytes().starts_with(b"#")
+                && !name.as_bytes().starts_with(b".")
+                && name != "lost+found";
             if is_database {
-                let path = self.datadir.join(&entry.name);
-                databases.push(Database { name: entry.name, path });
+                let path = self.datadir.join(&name);
+                databases.push(Database { name, path });
             }
         }
         Ok(databases)
@@ -218,13 +227,13 @@ impl Places {
 }
 
 struct Database {
-    name: std::ffi::OsString,
+    name: OsString,
     path: PathBuf,
 }
 
 /// The entries of a directory; none if it is gone.
-fn list(path: &Path) -> Result<Vec<dir::WalkEntry>> {
-    match dir::list_resolved(path) {
+fn list(path: &Path) -> Result<Vec<(OsString, EntryKind)>> {
+    match dir::list_kinds(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         result => result.map_err(|error| {
             Error::io(ErrorKind::Source, "listing the directory", error).at_path(path)

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::pages::read_full;
-use crate::create::feed::{Findings, Origin, Reading};
+use super::opened::read_full;
+use crate::create::feed::{Findings, Origin, Reading, See};
 use crate::create::run::{Content, Task};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::member::MemberPath;
@@ -78,7 +78,7 @@ impl LockedFiles {
         while offset < size {
             let want = usize::try_from(size - offset).unwrap_or(usize::MAX).min(STEP);
             let room = self.buffer.get_mut(..want).unwrap_or_default();
-            let len = reading.read(room, offset)?;
+            let len = reading.read(room, offset, &mut |_| {})?;
             self.spool.append(room.get(..len).unwrap_or_default())?;
             offset += len as u64;
             if len < want {
@@ -139,7 +139,7 @@ impl Reading for PartReading<'_> {
         self.0.head.len() as u64 + self.0.len
     }
 
-    fn read(&mut self, room: &mut [u8], offset: u64) -> Result<usize> {
+    fn read(&mut self, room: &mut [u8], offset: u64, see: See<'_>) -> Result<usize> {
         let part = self.0;
         let mut done = 0;
         if let Some(head) = usize::try_from(offset).ok().and_then(|at| part.head.get(at..)) {
@@ -151,7 +151,9 @@ impl Reading for PartReading<'_> {
         let rest = room.get_mut(done..).unwrap_or_default();
         let rest_len = rest.len().min(left);
         let rest = rest.get_mut(..rest_len).unwrap_or_default();
-        Ok(done + part.spool.read(rest, part.start + at)?)
+        done += part.spool.read(rest, part.start + at)?;
+        see(room.get(..done).unwrap_or_default());
+        Ok(done)
     }
 
     fn findings(&mut self) -> Option<Findings> {

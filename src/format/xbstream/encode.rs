@@ -14,6 +14,20 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
+/// The checksum of a payload that comes in pieces.
+#[derive(Default)]
+pub(crate) struct PayloadSum(crc32fast::Hasher);
+
+impl PayloadSum {
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    pub(crate) fn end(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
 /// A step of a sparse map: go forward over `skip` bytes of hole, then write `len` bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SparseRun {

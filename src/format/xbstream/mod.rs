@@ -47,11 +47,13 @@ mod members;
 
 pub(crate) use decode::Coded;
 pub use decode::{Decoder, Item, Step};
+pub(crate) use encode::{
+    PayloadSum, append_manifest_end, append_manifest_piece, mark_coded, mark_within,
+};
 pub use encode::{
     SparseRun, announce_manifest, append_end, append_payload_header, append_remove, append_rename,
     append_seek, append_sparse_header, crc32, payload_header_len, put_payload_header,
 };
-pub(crate) use encode::{append_manifest_end, append_manifest_piece, mark_coded, mark_within};
 pub(crate) use members::Members;
 
 /// First bytes of every chunk.
