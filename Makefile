@@ -121,7 +121,7 @@ install-header:
 	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
-bench: bench-peers bench-manifest bench-bindings bench-pages ## speed and memory beside the peers, as Markdown tables
+bench: bench-peers bench-manifest bench-bindings bench-pages bench-hot ## speed and memory beside the peers, as Markdown tables
 
 .PHONY: bench-peers
 bench-peers: bench-deps build
@@ -145,6 +145,11 @@ bench-bindings: bench-deps build
 .PHONY: bench-pages
 bench-pages: build-deps
 	$(CARGO) bench $(CARGO_FLAGS) --bench pages
+
+# Hot backups beside mariabackup's, which need 4 GB in TMPDIR and some minutes.
+.PHONY: bench-hot
+bench-hot: bench-deps build
+	XBKIT=$(XBKIT) tests/bench/hot.sh
 
 .PHONY: bench-deps
 bench-deps:

@@ -15,7 +15,8 @@ packages_of() {
         openssh-server openssh-client netcat-openbsd ncat pv openssl iproute2 procps \
         g++ valgrind abigail-tools pkg-config cmake make \
         python3 python3-venv ;;                    # mbstream; outer layers; tar; pipes; C programs; bench, module
-    bench) echo mariadb-backup python3 python3-venv ;;  # mbstream; the module
+    bench) echo mariadb-server-core mariadb-client-core mariadb-client time \
+        mariadb-backup python3 python3-venv ;;      # mbstream; the module
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)
         echo "deps.sh: '$1' is none of build, demo, test, bench, fuzz" >&2
