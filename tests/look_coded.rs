@@ -14,7 +14,8 @@ use std::process::{Command, Output};
 use common::pages;
 use xbkit::codec::{Compression, Key};
 use xbkit::{
-    BackupInfo, BackupKind, Cat, Create, Error, ErrorKind, Extract, Format, Info, Silent, Verify,
+    BackupInfo, BackupKind, Cat, Convert, Create, Error, ErrorKind, Extract, Format, Info, Silent,
+    Verify,
 };
 
 const PLAIN: [(&str, &[u8]); 5] = [
@@ -243,4 +244,52 @@ fn the_command_takes_the_key() {
     let pages = xbkit(&["verify", "--pages", "--json", &key], &stream);
     let said: serde_json::Value = serde_json::from_slice(&pages.stdout).unwrap();
     assert_eq!(said["pages"]["good"], 40, "{said}");
+}
+
+/// What converts a stream keeps what it says of its members, or what their names say if it says
+/// nothing: extracting the new one decodes the same.
+#[test]
+fn a_converted_stream_still_says_how_its_members_are_coded() {
+    for compression in WAYS {
+        for (encrypted, manifest, spool_all) in
+            [(false, true, false), (true, true, true), (true, false, false)]
+        {
+            let gzip = compression.is_some_and(|it| it.codec().suffix() == ".gz");
+            if gzip && !manifest {
+                continue; // nothing says that it is not the file's own name
+            }
+            let stream = backup(compression, encrypted, manifest);
+            let mut new = Vec::new();
+            let job = Convert::to(Format::Xbstream).spool_all(spool_all);
+            job.run(&mut &stream[..], &mut new, &mut Silent).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let job = Extract::into_dir(dir.path()).key(key());
+            let extracted = job.run(&mut &new[..], &mut Silent);
+            let what = format!("{compression:?}, {encrypted}, {manifest}");
+            if manifest {
+                assert!(extracted.unwrap().proven, "{what}");
+                let dump = fs::read(dir.path().join("dump.sql.zst")).unwrap();
+                assert_eq!(dump, PLAIN[4].1, "{what}");
+                assert!(fs::read(dir.path().join("db/t.ibd")).unwrap() == table(), "{what}");
+            } else {
+                let found = cat(&new, "db/t.ibd", Some(&key()), false).unwrap();
+                assert!(found == table(), "{what}");
+            }
+        }
+    }
+    let whole = {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), b"text").unwrap();
+        let job = Create::new().base(dir.path()).file("a").format(Format::Tar).encrypt(key());
+        let mut archive = Vec::new();
+        job.run(&mut archive, &mut Silent).unwrap();
+        archive
+    };
+    let mut new = Vec::new();
+    let job = || Convert::to(Format::Xbstream);
+    let error = job().run(&mut &whole[..], &mut new, &mut Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Key, "{error}");
+    let mut new = Vec::new();
+    job().key(key()).run(&mut &whole[..], &mut new, &mut Silent).unwrap();
+    assert_eq!(cat(&new, "a", None, false).unwrap(), b"text");
 }

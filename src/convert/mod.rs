@@ -21,6 +21,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use crate::cancel::CancelToken;
+use crate::codec::xbcrypt::Key;
 use crate::error::Result;
 use crate::event::Observer;
 use crate::format::any::Format;
@@ -39,6 +40,7 @@ pub struct Convert {
     chunk_size: usize,
     manifest: bool,
     missing_end: bool,
+    key: Option<Key>,
     cancel: Option<CancelToken>,
 }
 
@@ -67,6 +69,7 @@ impl Convert {
             chunk_size: limits::CHUNK_SIZE,
             manifest: true,
             missing_end: false,
+            key: None,
             cancel: None,
         }
     }
@@ -106,6 +109,13 @@ impl Convert {
     /// behind a member passes for whole. Some writers leave them out.
     pub fn allow_missing_end(mut self, allow: bool) -> Self {
         self.missing_end = allow;
+        self
+    }
+
+    /// The key of a layer of xbcrypt around the whole stream. What is encrypted member by member stays
+    /// as it is, and needs none.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
         self
     }
 

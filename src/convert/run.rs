@@ -7,9 +7,11 @@ use std::rc::Rc;
 
 use super::held::{Held, Part};
 use super::{Convert, ConvertReport};
+use crate::codec::stack::{Codec, layers_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::any::Format;
 use crate::format::member::{MemberId, MemberPath};
+use crate::format::xbstream::Coded;
 use crate::format::xbstream::Item;
 use crate::io::layers::Stream;
 use crate::io::pulse::Pulse;
@@ -32,7 +34,8 @@ pub(super) fn convert(
     pulse: &Pulse<'_>,
 ) -> Result<ConvertReport> {
     limits::check_chunk_size(job.chunk_size)?;
-    let Stream { mut input, mut decoder, .. } = Stream::open(source, job.missing_end, None)?;
+    let Stream { mut input, mut decoder, .. } =
+        Stream::open(source, job.missing_end, job.key.as_ref())?;
     let mut prover = Prover::default();
     let writer = StreamWriter::new(job.to, Output(sink.uncounted()))
         .chunk_size(job.chunk_size)?
@@ -68,7 +71,7 @@ pub(super) fn convert(
             rest = rest.get(step.consumed..).unwrap_or_default();
             let Some(item) = step.item else { break };
             if !prover.follow(&item, &decoder)? {
-                converter.apply(item)?;
+                converter.apply(item, decoder.opens_coded())?;
             }
         }
     }
@@ -100,7 +103,7 @@ enum Open<'s> {
     /// Written as it comes.
     Entry(Box<EntryWriter<Output<'s>>>),
     /// Waiting.
-    Held(Held),
+    Held(Held, Coded),
 }
 
 /// A member that waits for the end of the stream.
@@ -108,6 +111,7 @@ struct Ended {
     path: MemberPath,
     held: Held,
     size: u64,
+    coded: Coded,
 }
 
 struct Converter<'c, 's, 'p, 'a> {
@@ -132,9 +136,13 @@ struct Converter<'c, 's, 'p, 'a> {
 }
 
 impl Converter<'_, '_, '_, '_> {
-    fn apply(&mut self, item: Item<'_>) -> Result<()> {
+    /// `said` is how the stream says that a member is coded that the item opens.
+    fn apply(&mut self, item: Item<'_>, said: Option<Coded>) -> Result<()> {
         match item {
-            Item::Open { id, path, rewrite } => self.begin(id, path, rewrite),
+            Item::Open { id, path, rewrite } => {
+                let coded = said.unwrap_or_else(|| coded_by_name(&path));
+                self.begin(id, path, rewrite, coded)
+            }
             Item::Data { id, offset, bytes } => self.data(id, offset, bytes),
             // What no data cover is zero.
             Item::Hole { .. } => Ok(()),
@@ -145,14 +153,17 @@ impl Converter<'_, '_, '_, '_> {
         }
     }
 
-    fn begin(&mut self, id: MemberId, path: MemberPath, rewrite: bool) -> Result<()> {
+    fn begin(&mut self, id: MemberId, path: MemberPath, rewrite: bool, coded: Coded) -> Result<()> {
         if rewrite {
             self.remove(&path)?;
         }
         let open = if self.as_it_comes {
-            Open::Entry(Box::new(self.writer.entry(&path).map_err(|error| error.at_path(&path))?))
+            let entry = self.writer.entry(&path).map_err(|error| error.at_path(&path))?;
+            let mut entry = Box::new(entry);
+            entry.set_coded(coded);
+            Open::Entry(entry)
         } else {
-            Open::Held(self.hold(&path)?)
+            Open::Held(self.hold(&path)?, coded)
         };
         let mut above = path.as_path().parent();
         while let Some(dir) = above.filter(|dir| !dir.as_os_str().is_empty()) {
@@ -197,7 +208,7 @@ impl Converter<'_, '_, '_, '_> {
                 }
                 entry.write_all(bytes).map_err(write_error)
             }
-            Open::Held(held) => {
+            Open::Held(held, _) => {
                 self.held_bytes += bytes.len() as u64;
                 if self.held_bytes > self.job.max_spool {
                     let message = format!(
@@ -223,20 +234,21 @@ impl Converter<'_, '_, '_, '_> {
                 entry.finish()?;
                 self.count(&path, size)
             }
-            Open::Held(held) if self.job.spool_all => {
+            Open::Held(held, coded) if self.job.spool_all => {
                 self.ended_by_path.insert(path.clone(), self.numbers);
-                self.ended.insert(self.numbers, Ended { path, held, size });
+                self.ended.insert(self.numbers, Ended { path, held, size, coded });
                 self.numbers += 1;
                 Ok(())
             }
-            Open::Held(held) => self.write(&Ended { path, held, size }),
+            Open::Held(held, coded) => self.write(&Ended { path, held, size, coded }),
         }
     }
 
     /// Writes a member that waited.
     fn write(&mut self, ended: &Ended) -> Result<()> {
-        let Ended { path, held, size } = ended;
+        let Ended { path, held, size, coded } = ended;
         let mut entry = self.writer.entry_sized(path, *size)?;
+        entry.set_coded(*coded);
         held.each(*size, |part| match part {
             Part::Zeros(len) => entry.hole(len),
             Part::Data(bytes) => entry.write_all(bytes).map_err(write_error),
@@ -314,6 +326,13 @@ impl Converter<'_, '_, '_, '_> {
         self.writer.entry_sized(&path, 0)?.finish()?;
         self.count(&path, 0)
     }
+}
+
+/// How a member is coded of a stream that does not say so: by its name, as when it is extracted.
+fn coded_by_name(path: &MemberPath) -> Coded {
+    let (codecs, _) = layers_of(path.as_bytes());
+    let is = |codec: &Codec| !matches!(codec, Codec::Xbcrypt | Codec::Gzip);
+    Coded { compressed: codecs.iter().any(is), encrypted: codecs.first() == Some(&Codec::Xbcrypt) }
 }
 
 fn changes(message: &'static str, path: &MemberPath) -> Error {

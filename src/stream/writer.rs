@@ -11,8 +11,8 @@ use crate::format::any::Format;
 use crate::format::member::MemberPath;
 use crate::format::tar;
 use crate::format::xbstream::{
-    Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
-    append_sparse_header, crc32, mark_within,
+    Coded, Dialect, Members, SparseRun, announce_manifest, append_end, append_payload_header,
+    append_sparse_header, crc32, mark_coded, mark_within,
 };
 use crate::limits;
 use crate::manifest::{Ended, ManifestWriter, is_in_manifests_place};
@@ -183,6 +183,7 @@ impl<W: Write> StreamWriter<W> {
             format: self.format,
             size_told: size,
             end,
+            coded: None,
             hasher,
             chunk_size: self.chunk_size,
             dialect: self.dialect,
@@ -336,6 +337,8 @@ pub struct EntryWriter<W: Write> {
     /// The member's last chunk, made first so that a bad path fails early; what fills up the last
     /// block of a member of a tar archive.
     end: Vec<u8>,
+    /// How the member is coded, until its first chunk says it.
+    coded: Option<Coded>,
     /// Of the bytes sent, if there will be a manifest.
     hasher: Option<blake3::Hasher>,
     chunk_size: usize,
@@ -405,6 +408,7 @@ impl<W: Write> EntryWriter<W> {
             return Err(Error::new(ErrorKind::InvalidArgument, message).at_path(&self.path));
         }
         self.flush_chunk()?;
+        self.mark_opening_end();
         let mut shared = self.shared.lock();
         match self.format {
             Format::Xbstream => shared.write_chunk(&mut self.end, &[])?,
@@ -499,8 +503,24 @@ impl<W: Write> EntryWriter<W> {
     fn send(&mut self, header: &mut [u8], payload: &[u8]) -> Result<()> {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(payload);
+            mark_coded(header, self.coded.take().unwrap_or_default());
         }
         self.shared.lock().write_chunk(header, payload)
+    }
+
+    /// Says of the member how it is coded: it comes so. To be called before its first byte. Only
+    /// an xbstream with a manifest can tell.
+    pub(crate) fn set_coded(&mut self, coded: Coded) {
+        self.coded = Some(coded);
+    }
+
+    /// An empty member is opened by its end.
+    fn mark_opening_end(&mut self) {
+        if let Some(coded) = self.coded.take().filter(|_| self.hasher.is_some())
+            && self.format == Format::Xbstream
+        {
+            mark_coded(&mut self.end, coded);
+        }
     }
 
     fn check_size(&self, more: u64) -> Result<()> {

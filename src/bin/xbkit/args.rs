@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use xbkit::{DamagedPages, Dialect, Format, Result, ServerReport, limits};
 
 use crate::check::CheckArgs;
-use crate::coding::{DecodeArgs, Decoding, StoreArgs};
+use crate::coding::{DecodeArgs, Decoding, KeyArgs, StoreArgs};
 use crate::dropin::parse_number;
 use crate::exit::Status;
 use crate::inspect::ListArgs;
@@ -308,6 +308,8 @@ struct ConvertArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    key: KeyArgs,
+    #[command(flatten)]
     talk: Talk,
 }
 
@@ -593,6 +595,10 @@ fn extract(args: ExtractArgs) -> Status {
 }
 
 fn convert(args: ConvertArgs) -> Status {
+    let key = match args.key.read() {
+        Ok(key) => key,
+        Err(error) => return plainly(&Err(error)),
+    };
     let job = ConvertStream {
         format: args.stream.into(),
         chunk_size: args.chunk_size,
@@ -602,6 +608,7 @@ fn convert(args: ConvertArgs) -> Status {
         max_spool: args.max_spool,
         spool_all: args.spool_all,
         missing_end: args.allow_missing_end,
+        key,
     };
     let (input, parts) = (args.input, args.parts);
     to_output(args.output.as_deref(), &args.talk, |output, reporter| {

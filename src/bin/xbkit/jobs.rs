@@ -11,6 +11,8 @@ use xbkit::{
     Restore, Result, ServerBackup, ServerReport,
 };
 
+use xbkit::codec::Key;
+
 use crate::coding::{Decoding, Storing};
 use crate::dropin::Named;
 use crate::lsn_dir::LsnDir;
@@ -380,6 +382,7 @@ pub(crate) struct ConvertStream {
     pub(crate) max_spool: u64,
     pub(crate) spool_all: bool,
     pub(crate) missing_end: bool,
+    pub(crate) key: Option<Key>,
 }
 
 impl ConvertStream {
@@ -399,6 +402,9 @@ impl ConvertStream {
             .cancel(token);
         if let Some(bytes) = self.chunk_size {
             job = job.chunk_size(bytes);
+        }
+        if let Some(key) = self.key {
+            job = job.key(key);
         }
         let report = match input.bytes() {
             Bytes::Fd(fd) => job.run_fd(fd, output.as_fd(), reporter)?,
