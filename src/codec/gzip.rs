@@ -148,9 +148,9 @@ impl GzipDecoder {
         }
         let (taken, made) = (self.inner.total_in(), self.inner.total_out());
         let status = self.inner.decompress(input, &mut self.plain, FlushDecompress::None);
-        let status = status.map_err(|error| {
-            damaged(NAME, self.body, format_args!("{error} in the member's body"))
-        })?;
+        // What the inflater says depends on how much it was given at once.
+        let status =
+            status.map_err(|_| damaged(NAME, self.body, "the member's body cannot be inflated"))?;
         let taken = usize::try_from(self.inner.total_in() - taken).unwrap_or(usize::MAX);
         let made = usize::try_from(self.inner.total_out() - made).unwrap_or(usize::MAX);
         self.gather.take_some(input, taken);
