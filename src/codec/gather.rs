@@ -11,6 +11,11 @@ pub(super) struct Gather {
 }
 
 impl Gather {
+    /// For data that begin at byte `at` of all.
+    pub(super) fn behind(at: u64) -> Self {
+        Self { at, ..Self::default() }
+    }
+
     /// The next `len` bytes, if they are there: straight from `input` where it has them all.
     /// Otherwise takes all of `input`. Memory grows with the bytes that come, not with `len`.
     pub(super) fn take<'b, 'i: 'b>(

@@ -146,6 +146,12 @@ impl Lz4Decoder {
         }
     }
 
+    /// A decoder of the frames that begin at byte `at`, behind others.
+    pub(crate) fn behind(at: u64) -> Self {
+        let (state, gather) = (State::Magic { first: false }, Gather::behind(at));
+        Self { state, gather, ..Self::new() }
+    }
+
     /// Takes one part of a frame. `None`: more input is wanted.
     fn part(&mut self, input: &mut &[u8]) -> Result<Option<State>> {
         if let State::Skip { left } = self.state {

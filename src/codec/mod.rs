@@ -4,6 +4,7 @@
 //! bounded pieces; an `Encoder` turns pieces of a member into stored bytes, each piece on its
 //! own, so that pieces may be encoded on different threads and put together in order.
 
+pub(crate) mod cut;
 pub(crate) mod gzip;
 pub(crate) mod lz4;
 pub(crate) mod qpress;

@@ -79,6 +79,12 @@ impl QpressDecoder {
         }
     }
 
+    /// A decoder of what stands at byte `at` of an archive: a block, or nothing behind its end.
+    pub(crate) fn within(block_size: usize, at: u64, ended: bool) -> Self {
+        let state = if ended { State::End } else { State::Mark };
+        Self { state, gather: Gather::behind(at), block_size, ..Self::new() }
+    }
+
     /// Takes one part of the archive. `None`: more input is wanted.
     fn part(&mut self, input: &mut &[u8]) -> Result<Option<State>> {
         let at = self.gather.at();

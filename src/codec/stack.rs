@@ -301,12 +301,12 @@ impl Default for Growth {
 pub(crate) struct Unpacker {
     /// Outermost first.
     decoders: Vec<Box<dyn Decoder>>,
-    growth: Growth,
     count: Count,
 }
 
-#[derive(Default)]
-struct Count {
+/// How much a member has grown.
+pub(crate) struct Count {
+    growth: Growth,
     stored: u64,
     plain: u64,
     not_zero: u64,
@@ -316,7 +316,7 @@ impl Unpacker {
     /// An unpacker of `layers`, outermost first.
     pub(crate) fn new(layers: &[Codec], key: Option<&Key>, growth: Growth) -> Result<Self> {
         let decoders = layers.iter().map(|layer| layer.decoder(key)).collect::<Result<_>>()?;
-        Ok(Self { decoders, growth, count: Count::default() })
+        Ok(Self { decoders, count: Count::new(growth) })
     }
 
     /// Takes stored bytes, and hands plain ones to `sink` in pieces.
@@ -325,10 +325,10 @@ impl Unpacker {
         stored: &[u8],
         sink: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let Self { decoders, growth, count } = self;
-        count.stored += stored.len() as u64;
+        let Self { decoders, count } = self;
+        count.add_stored(stored);
         feed(decoders, stored, &mut |plain| {
-            count.add(plain, growth)?;
+            count.add(plain)?;
             sink(plain)
         })
     }
@@ -343,7 +343,7 @@ impl Unpacker {
 
     /// Plain bytes so far.
     pub(crate) fn plain_bytes(&self) -> u64 {
-        self.count.plain
+        self.count.plain_bytes()
     }
 
     /// What was accepted though a format does not allow it, since the last call.
@@ -353,11 +353,32 @@ impl Unpacker {
 }
 
 impl Count {
-    fn add(&mut self, plain: &[u8], growth: &Growth) -> Result<()> {
+    pub(crate) fn new(growth: Growth) -> Self {
+        Self { growth, stored: 0, plain: 0, not_zero: 0 }
+    }
+
+    /// Plain bytes so far.
+    pub(crate) fn plain_bytes(&self) -> u64 {
+        self.plain
+    }
+
+    pub(crate) fn add_stored(&mut self, stored: &[u8]) {
+        self.stored += stored.len() as u64;
+    }
+
+    /// Takes more plain bytes into account.
+    ///
+    /// # Errors
+    /// `Limit` if there are too many now.
+    pub(crate) fn add(&mut self, plain: &[u8]) -> Result<()> {
+        let growth = self.growth;
         self.plain += plain.len() as u64;
-        let zero = plain.chunks(256).all(|some| some.iter().fold(0, |all, byte| all | byte) == 0);
-        if !zero {
-            self.not_zero += plain.len() as u64;
+        let is_zero = |some: &[u8]| some.iter().fold(0, |all, byte| all | byte) == 0;
+        // By themselves, so that it does not matter in which pieces they come.
+        for some in plain.chunks(4096) {
+            if !some.chunks(256).all(is_zero) {
+                self.not_zero += some.len() as u64;
+            }
         }
         if self.plain > growth.size {
             let message = format!("decoding gives more than {} bytes", growth.size);

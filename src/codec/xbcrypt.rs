@@ -30,6 +30,7 @@ use ctr::cipher::{KeyIvInit, StreamCipher};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::cut::Told;
 use super::gather::Gather;
 use super::{Decoder, Encoder, Piece};
 use crate::error::{Error, ErrorKind, Result};
@@ -144,6 +145,8 @@ pub(crate) struct XbcryptDecoder {
     state: State,
     gather: Gather,
     plain: Vec<u8>,
+    /// Where in `plain` the last chunk is.
+    begin: usize,
     warning: Option<&'static str>,
 }
 
@@ -154,8 +157,14 @@ impl XbcryptDecoder {
             state: State::Head,
             gather: Gather::default(),
             plain: Vec::new(),
+            begin: 0,
             warning: None,
         }
+    }
+
+    /// A decoder of the chunks that begin at byte `at`.
+    pub(crate) fn behind(key: Option<Key>, at: u64) -> Self {
+        Self { gather: Gather::behind(at), ..Self::new(key) }
     }
 
     fn part(&mut self, input: &mut &[u8]) -> Result<Option<State>> {
@@ -197,7 +206,7 @@ impl XbcryptDecoder {
                     return Err(Error::new(ErrorKind::Checksum, message)
                         .hint("the backup was damaged on its way or at rest; fetch it again"));
                 }
-                self.plain.clear();
+                self.plain.truncate(self.begin);
                 self.plain.extend_from_slice(body);
                 self.decrypt(chunk, at)?;
                 State::Head
@@ -205,9 +214,35 @@ impl XbcryptDecoder {
         }))
     }
 
+    /// Appends what whole chunks hold to `plain`, and gives what should be told. `None`: that would
+    /// be more than `most` bytes, or something is wrong.
+    pub(crate) fn decode_all(
+        mut self,
+        mut input: &[u8],
+        plain: &mut Vec<u8>,
+        most: usize,
+    ) -> Option<Told> {
+        if input.len() > most {
+            return None;
+        }
+        std::mem::swap(&mut self.plain, plain);
+        self.begin = self.plain.len();
+        let mut going = self.part(&mut input);
+        while let Ok(Some(next)) = going {
+            self.state = next;
+            if matches!(next, State::Head) {
+                self.begin = self.plain.len();
+            }
+            going = self.part(&mut input);
+        }
+        std::mem::swap(&mut self.plain, plain);
+        let whole = going.is_ok() && self.finish().is_ok();
+        whole.then_some(Told(self.warning))
+    }
+
     fn decrypt(&mut self, chunk: Chunk, at: u64) -> Result<()> {
         if let (Some(key), Some(counter)) = (&self.key, &chunk.counter) {
-            key.cipher(counter)?.apply(&mut self.plain);
+            key.cipher(counter)?.apply(self.plain.get_mut(self.begin..).unwrap_or_default());
         }
         if chunk.version < 3 {
             if chunk.counter.is_some() {
@@ -220,10 +255,11 @@ impl XbcryptDecoder {
         }
         let end = self.plain.len().saturating_sub(HASH);
         let hash = self.plain.split_off(end);
-        if Sha256::digest(&self.plain).as_slice() == hash {
+        let plain = self.plain.get(self.begin..).unwrap_or_default();
+        if Sha256::digest(plain).as_slice() == hash {
             return Ok(());
         }
-        self.plain.clear();
+        self.plain.truncate(self.begin);
         let message = format!(
             "xbcrypt: a chunk does not decrypt: the key is wrong, or the data were changed, \
              at byte {at}"

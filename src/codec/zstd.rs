@@ -1,5 +1,6 @@
 //! Zstandard (RFC 8878), `.zst`: any number of frames, one after the other.
 
+use std::io;
 use std::ops::Range;
 
 use zstd::stream::raw::{self, CParameter, DParameter, InBuffer, Operation, OutBuffer};
@@ -35,6 +36,30 @@ impl ZstdDecoder {
         inner.set_parameter(DParameter::WindowLogMax(limits::ZSTD_WINDOW_LOG)).map_err(failed)?;
         let plain = vec![0; OUTPUT].into_boxed_slice();
         Ok(Self { inner, plain, made: 0..0, at: 0, frame: 0, ended: false, full: false })
+    }
+}
+
+impl ZstdDecoder {
+    /// A decoder of the frames that begin at byte `at`, behind others.
+    pub(crate) fn behind(at: u64) -> Result<Self> {
+        Ok(Self { at, frame: at, ended: true, ..Self::new()? })
+    }
+}
+
+/// Reads whole frames at once, without a window.
+pub(crate) struct ZstdBulk(zstd::bulk::Decompressor<'static>);
+
+impl ZstdBulk {
+    pub(crate) fn new() -> io::Result<Self> {
+        zstd::bulk::Decompressor::new().map(Self)
+    }
+
+    /// Replaces `plain` by what the frames hold. `false`: that is more than `most` bytes, or
+    /// something is wrong.
+    pub(crate) fn decode(&mut self, frames: &[u8], plain: &mut Vec<u8>, most: usize) -> bool {
+        plain.clear();
+        plain.reserve_exact(most);
+        self.0.decompress_to_buffer(frames, plain).is_ok()
     }
 }
 

@@ -1,13 +1,16 @@
 //! Who hashes and writes members: the job's own thread, or workers.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::peelers::Peelers;
 use super::root::Root;
+use super::units::Decoders;
 use super::writer::MemberWriter;
 use crate::error::Result;
 use crate::format::member::{MemberId, MemberPath};
 use crate::io::pulse::Pulse;
-use crate::io::unpack::{Decoding, Layers, Unpackers};
+use crate::io::unpack::{Decoding, Layers};
 use crate::manifest::proof::{MemberHashes, Place, Print};
 
 /// What is done with a member.
@@ -66,7 +69,7 @@ pub(super) type Written = (MemberPath, u64);
 /// Where members are worked on: one for each thread.
 pub(super) struct Desk<'r> {
     writer: MemberWriter<'r>,
-    unpackers: Unpackers<'r>,
+    peelers: Peelers<'r>,
     decoded_bytes: u64,
     hashes: MemberHashes,
     prints: Vec<(Place, Print)>,
@@ -74,10 +77,14 @@ pub(super) struct Desk<'r> {
 
 impl<'r> Desk<'r> {
     /// A desk that keeps up to `max_open_files` descriptors open.
-    pub(super) fn new(root: &'r Root, decoding: &'r Decoding, max_open_files: usize) -> Self {
+    pub(super) fn new(
+        (root, decoding): (&'r Root, &'r Decoding),
+        decoders: Arc<Decoders<'r>>,
+        max_open_files: usize,
+    ) -> Self {
         Self {
             writer: MemberWriter::new(root, max_open_files),
-            unpackers: Unpackers::new(decoding),
+            peelers: Peelers::new(decoding, decoders),
             decoded_bytes: 0,
             hashes: MemberHashes::default(),
             prints: Vec::new(),
@@ -88,7 +95,7 @@ impl<'r> Desk<'r> {
         match target {
             Target::AsIs(path) => self.writer.open(id, path),
             Target::Decoded(layers) => {
-                self.unpackers.open(id, &layers)?;
+                self.peelers.open(id, &layers)?;
                 self.writer.open(id, layers.path)
             }
         }
@@ -109,11 +116,9 @@ impl<'r> Desk<'r> {
             return Ok(None);
         }
         let writer = &mut self.writer;
-        let decoded = self
-            .unpackers
-            .data(id, offset, bytes, &mut |offset, bytes| writer.write(id, offset, bytes))?;
-        if decoded {
-            return Ok(self.unpackers.warning(id));
+        let write = &mut |id, offset, bytes: &[u8]| writer.write(id, offset, bytes);
+        if self.peelers.data(id, offset, bytes, write)? {
+            return Ok(self.peelers.warning(id));
         }
         self.writer.write(id, offset, bytes)?;
         Ok(None)
@@ -126,13 +131,21 @@ impl<'r> Desk<'r> {
         }
         let mut size = end.size;
         if write {
-            if let Some(plain) = self.unpackers.close(end.id, size)? {
+            let writer = &mut self.writer;
+            let write = &mut |id, offset, bytes: &[u8]| writer.write(id, offset, bytes);
+            if let Some(plain) = self.peelers.close(end.id, size, write)? {
                 size = plain;
                 self.decoded_bytes += plain;
             }
             self.writer.close(end.id, size)?;
         }
         Ok((end.decoded.unwrap_or(end.path), size))
+    }
+
+    /// Waits for what others decode.
+    pub(super) fn rest(&mut self) -> Result<()> {
+        let writer = &mut self.writer;
+        self.peelers.rest(&mut |id, offset, bytes| writer.write(id, offset, bytes))
     }
 
     pub(super) fn take_decoded_bytes(&mut self) -> u64 {

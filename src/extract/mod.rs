@@ -12,8 +12,10 @@
 //!   written plain, in the same pass: nothing is on disk twice, and no other program runs.
 //! * No name is ever resolved through a symlink or outside the target; no existing file is
 //!   written to; nothing but regular files and directories is made.
-//! * Memory: 1 MiB for each of `2 × parallel + 2` buffers, and what
-//!   the [decoder](crate::format) holds for each member, about as much again for
+//! * Memory: 1 MiB for each of `2 × parallel + 2` buffers; where layers are taken off members, up
+//!   to 3 MiB (usually half of that) for each of `2 × threads + 4` parts that are being decoded,
+//!   and up to 1 MiB for the next part of each such member that is open, for zstd its window
+//!   (128 MiB at most) where a member's frames cannot be told apart; and what the [decoder](crate::format) holds for each member, about as much again for
 //!   an open one here, and its path once; in a stream with a manifest 2 KiB more for an open one,
 //!   and about 40 bytes for one that ended. The windows of outer layers come on top, for zstd up to
 //!   128 MiB each. Descriptors: half of the process's limit, up to 1024.
@@ -23,8 +25,10 @@ pub(crate) mod directory;
 mod hands;
 mod holes;
 mod pattern;
+mod peelers;
 mod root;
 mod run;
+mod units;
 mod workers;
 mod writer;
 
@@ -153,7 +157,9 @@ impl Extract {
     decoding_builder!();
 
     /// Decodes on at least so many threads, 1 to 256: where that is more than
-    /// [`Extract::parallel`], so many write. Each member belongs to one.
+    /// [`Extract::parallel`], so many write. From 2 on as many more decode, several of them one
+    /// member: its frames of LZ4 or Zstandard up to 1 MiB, its blocks of qpress, its chunks of
+    /// xbcrypt. What comes of it, errors included, does not depend on their number.
     pub fn decode_threads(mut self, threads: usize) -> Self {
         self.decode_threads = threads;
         self

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::hands::{Desk, End, Hands, OwnHands, Piece, Target, Use};
 use super::pattern::Selection;
 use super::root::Root;
+use super::units::Decoders;
 use super::workers::Workers;
 use super::{Extract, ExtractReport};
 use crate::error::{Error, ErrorKind, Result};
@@ -84,7 +85,8 @@ struct Unpack<'r, 'p, 'a> {
 
 impl Unpack<'_, '_, '_> {
     fn on_this_thread(&mut self, reader: &mut dyn Read, decoder: &mut AnyDecoder) -> Result<()> {
-        let desk = Desk::new(self.root, self.decoding, open_files());
+        let decoders = Arc::new(Decoders::new(0, self.decoding.key.as_ref()));
+        let desk = Desk::new((self.root, self.decoding), decoders, open_files());
         let mut hands = OwnHands { desk, pulse: self.pulse };
         let mut buffer = vec![0; limits::READ_SIZE];
         loop {

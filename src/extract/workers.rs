@@ -10,11 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Scope;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::hands::{Desk, End, Hands, Piece, Target, Use};
 use super::root::Root;
+use super::units::Decoders;
 use crate::error::{Error, Result};
 use crate::event::Level;
 use crate::format::member::MemberId;
@@ -88,7 +90,7 @@ impl Shared {
 }
 
 /// The job's side of the workers.
-pub(super) struct Workers<'p, 'a> {
+pub(super) struct Workers<'d, 'p, 'a> {
     pulse: &'p Pulse<'a>,
     /// Those of the writers, and behind them the hasher's.
     queues: Vec<Arc<Queue<Vec<Op>>>>,
@@ -102,18 +104,23 @@ pub(super) struct Workers<'p, 'a> {
     buffers: Arc<Queue<Box<[u8]>>>,
     /// The one being decoded.
     buffer: Option<Arc<Buffer>>,
+    decoders: Arc<Decoders<'d>>,
 }
 
-impl<'p, 'a> Workers<'p, 'a> {
-    /// Starts `count` workers, and fills a pool of `buffers` buffers of `buffer_size` bytes.
+impl<'d, 'p, 'a> Workers<'d, 'p, 'a> {
+    /// Starts `count` workers, and as many that decode for them, and fills a pool of `buffers`
+    /// buffers of `buffer_size` bytes.
     pub(super) fn start<'scope, 'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
-        (root, decoding): (&'env Root, &'env Decoding),
+        (root, decoding): (&'d Root, &'d Decoding),
         count: usize,
         open_files: usize,
         (buffers, buffer_size): (usize, usize),
         pulse: &'p Pulse<'a>,
-    ) -> Result<Self> {
+    ) -> Result<Self>
+    where
+        'd: 'scope,
+    {
         let pool = Arc::new(Queue::new(buffers));
         for _ in 0..buffers {
             let _ = pool.push(vec![0; buffer_size].into_boxed_slice());
@@ -135,12 +142,16 @@ impl<'p, 'a> Workers<'p, 'a> {
             }),
             buffers: pool,
             buffer: None,
+            decoders: Arc::new(Decoders::new(count, decoding.key.as_ref())),
         };
+        workers.decoders.start(scope, count)?;
         for number in 0..count {
-            let desk = Desk::new(root, decoding, open_files / count);
+            let decoders = Arc::clone(&workers.decoders);
+            let desk = Desk::new((root, decoding), decoders, open_files / count);
             workers.start_one(scope, &format!("xbkit-write-{number}"), desk)?;
         }
-        workers.start_one(scope, "xbkit-hash", Desk::new(root, decoding, 0))?;
+        let desk = Desk::new((root, decoding), Arc::clone(&workers.decoders), 0);
+        workers.start_one(scope, "xbkit-hash", desk)?;
         Ok(workers)
     }
 
@@ -148,8 +159,11 @@ impl<'p, 'a> Workers<'p, 'a> {
         &mut self,
         scope: &'scope Scope<'scope, 'env>,
         name: &str,
-        desk: Desk<'env>,
-    ) -> Result<()> {
+        desk: Desk<'d>,
+    ) -> Result<()>
+    where
+        'd: 'scope,
+    {
         let queue = Arc::new(Queue::new(QUEUE_LEN));
         let (jobs, shared) = (Arc::clone(&queue), Arc::clone(&self.shared));
         self.queues.push(queue);
@@ -214,7 +228,7 @@ impl<'p, 'a> Workers<'p, 'a> {
     }
 }
 
-impl Hands for Workers<'_, '_> {
+impl Hands for Workers<'_, '_, '_> {
     fn open(&mut self, id: MemberId, target: Target, what: Use) -> Result<()> {
         if what.write { self.add(id, Op::Open { id, target }) } else { Ok(()) }
     }
@@ -266,7 +280,7 @@ impl Hands for Workers<'_, '_> {
     }
 }
 
-impl Drop for Workers<'_, '_> {
+impl Drop for Workers<'_, '_, '_> {
     /// Lets the workers end, whatever ended the job: what is queued is not written any more, as
     /// after a success nothing is.
     fn drop(&mut self) {
@@ -274,22 +288,45 @@ impl Drop for Workers<'_, '_> {
         for queue in &self.queues {
             queue.close();
         }
+        self.decoders.stop();
     }
 }
 
 fn work(jobs: &Queue<Vec<Op>>, mut desk: Desk<'_>, shared: &Shared) {
     let mut failed = false;
-    while let Some(batch) = jobs.pop() {
+    // Batches taken, of which parts may still be with those who decode.
+    let mut taken = 0;
+    loop {
+        let (batch, ended) = match jobs.pop_timeout(Duration::ZERO) {
+            Popped::Item(batch) => (Some(batch), false),
+            Popped::Timeout if taken == 0 => match jobs.pop() {
+                Some(batch) => (Some(batch), false),
+                None => break,
+            },
+            Popped::Timeout => (None, false),
+            Popped::Closed => (None, true),
+        };
+        taken += usize::from(batch.is_some());
+        let rests = batch.is_none();
         // After a failure work is only taken and dropped, so that nobody waits for this worker.
         if !failed && !shared.is_over() {
-            let done = catch_unwind(AssertUnwindSafe(|| apply(batch, &mut desk, shared)));
+            let todo = || match batch {
+                Some(batch) => apply(batch, &mut desk, shared),
+                None => desk.rest(),
+            };
+            let done = catch_unwind(AssertUnwindSafe(todo));
             if let Err(error) = done.unwrap_or_else(|panic| Err(Error::from_panic(&*panic))) {
                 failed = true;
                 shared.helpers.fail(error);
             }
         }
-        *shared.pending.lock() -= 1;
-        shared.idle.notify_all();
+        if rests || failed {
+            *shared.pending.lock() -= std::mem::take(&mut taken);
+            shared.idle.notify_all();
+        }
+        if ended {
+            break;
+        }
     }
 }
 

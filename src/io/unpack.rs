@@ -143,25 +143,22 @@ impl<'d> Unpackers<'d> {
         member.unpacker.finish().map_err(|error| error.at_path(&member.path))?;
         Ok(Some(member.unpacker.plain_bytes()))
     }
-
-    /// What was accepted of a member though a format does not allow it.
-    pub(crate) fn warning(&mut self, id: MemberId) -> Option<&'static str> {
-        self.open.get_mut(&id)?.unpacker.warning()
-    }
 }
 
 impl Open {
-    /// Stored bytes come one after the other, without holes.
     fn check_place(&self, offset: u64) -> Result<()> {
-        if offset == self.stored {
-            return Ok(());
-        }
-        let message = format!(
-            "a compressed or encrypted member goes on at byte {offset}, not at {}",
-            self.stored
-        );
-        Err(Error::new(ErrorKind::Format, message).at_path(&self.path))
+        check_place(&self.path, self.stored, offset)
     }
+}
+
+/// Stored bytes of a member, of which there were `stored`, come one after the other, without holes.
+pub(crate) fn check_place(path: &MemberPath, stored: u64, offset: u64) -> Result<()> {
+    if offset == stored {
+        return Ok(());
+    }
+    let message =
+        format!("a compressed or encrypted member goes on at byte {offset}, not at {stored}");
+    Err(Error::new(ErrorKind::Format, message).at_path(path))
 }
 
 #[cfg(test)]
