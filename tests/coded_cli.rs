@@ -166,6 +166,42 @@ fn a_key_is_overwritten_in_the_command_line() {
     child.wait().expect("the program ends");
 }
 
+/// Nor a password, wherever it stands; the rest stays as it was.
+#[test]
+fn a_password_is_overwritten_in_the_command_line() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let dir = scratch.path();
+    // Reading the option file waits for whoever writes into the pipe.
+    let pipe = dir.join("my.cnf");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    for (words, shown) in [
+        (&["--user=me", "--password=user"][..], &["--user=me", "--password=xxxx"][..]),
+        (&["--password", "s3cret", "--backup"], &["--password", "xxxxxx", "--backup"]),
+        (&["-ps3cret", "--backup", "-p", "me"], &["-pxxxxxx", "--backup", "-p", "xx"]),
+    ] {
+        let file = format!("--defaults-file={}", pipe.display());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xbkit"))
+            .arg0("mariabackup")
+            .arg(&file)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let line = format!("/proc/{}/cmdline", child.id());
+        let mut expected = format!("mariabackup\0{file}\0");
+        for word in shown {
+            expected.extend([word, "\0"]);
+        }
+        let seen = || std::fs::read(&line).is_ok_and(|seen| seen == expected.as_bytes());
+        common::sandbox::wait_until("the password is overwritten", seen);
+        child.kill().expect("it still waits");
+        child.wait().expect("the program ends");
+    }
+}
+
 #[test]
 fn members_go_through_the_commands_and_the_peers() {
     let scratch = tempfile::tempdir().expect("a scratch directory");

@@ -72,34 +72,81 @@ fn zeroed() -> Vec<u8> {
 /// before they saw: a file is better.
 fn hide(secret: &OsStr) {
     // Without /proc nobody sees it there either.
-    let _ = hide_in_memory(secret.as_bytes());
+    let _ = CommandLine::read().and_then(|line| line.hide_all(secret.as_bytes()));
 }
 
-fn hide_in_memory(secret: &[u8]) -> io::Result<()> {
-    if secret.is_empty() {
-        return Ok(());
+/// Overwrites parts of the last words of the command line, `args`: of each that is not `shown` as
+/// it is, what is behind the beginning that both have.
+pub(crate) fn hide_arguments(args: &[OsString], shown: &[Vec<u8>]) {
+    if args.iter().zip(shown).all(|(arg, shown)| arg.as_bytes() == shown) {
+        return;
     }
-    let stat = fs::read("/proc/self/stat")?;
-    // The name of the program, in brackets, may hold anything; fields are counted behind it.
-    let behind = stat.iter().rposition(|byte| *byte == b')').map_or(0, |at| at + 2);
-    let fields: Vec<&[u8]> =
-        stat.get(behind..).unwrap_or_default().split(|byte| *byte == b' ').collect();
-    // proc(5): arg_start and arg_end are fields 48 and 49, the first here is 3.
-    let field = |number: usize| -> Option<u64> {
-        std::str::from_utf8(fields.get(number - 3)?).ok()?.trim().parse().ok()
-    };
-    let (Some(begin), Some(end)) = (field(48), field(49)) else { return Ok(()) };
-    let memory = OpenOptions::new().read(true).write(true).open("/proc/self/mem")?;
-    let mut words = vec![0; usize::try_from(end.saturating_sub(begin)).unwrap_or(0)];
-    memory.read_exact_at(&mut words, begin)?;
-    let mut at = 0;
-    while let Some(rest) = words.get(at..).filter(|rest| rest.len() >= secret.len()) {
-        if rest.starts_with(secret) {
-            memory.write_all_at(&vec![b'x'; secret.len()], begin + at as u64)?;
-            at += secret.len();
-        } else {
-            at += 1;
+    let _ = CommandLine::read().and_then(|line| line.hide_parts(args, shown));
+}
+
+/// The words of this process, each with a NUL behind it, where others see them.
+struct CommandLine {
+    memory: File,
+    begin: u64,
+    words: Vec<u8>,
+}
+
+impl CommandLine {
+    fn read() -> io::Result<Self> {
+        let stat = fs::read("/proc/self/stat")?;
+        // The name of the program, in brackets, may hold anything; fields are counted behind it.
+        let behind = stat.iter().rposition(|byte| *byte == b')').map_or(0, |at| at + 2);
+        let fields: Vec<&[u8]> =
+            stat.get(behind..).unwrap_or_default().split(|byte| *byte == b' ').collect();
+        // proc(5): arg_start and arg_end are fields 48 and 49, the first here is 3.
+        let field = |number: usize| -> Option<u64> {
+            std::str::from_utf8(fields.get(number - 3)?).ok()?.trim().parse().ok()
+        };
+        let (begin, end) = field(48).zip(field(49)).ok_or(io::ErrorKind::InvalidData)?;
+        let memory = OpenOptions::new().read(true).write(true).open("/proc/self/mem")?;
+        let mut words = vec![0; usize::try_from(end.saturating_sub(begin)).unwrap_or(0)];
+        memory.read_exact_at(&mut words, begin)?;
+        Ok(Self { memory, begin, words })
+    }
+
+    fn overwrite(&self, at: usize, len: usize) -> io::Result<()> {
+        self.memory.write_all_at(&vec![b'x'; len], self.begin + at as u64)
+    }
+
+    fn hide_all(&self, secret: &[u8]) -> io::Result<()> {
+        let mut at = 0;
+        while let Some(rest) = self.words.get(at..).filter(|rest| rest.len() >= secret.len()) {
+            if secret.is_empty() {
+                break;
+            }
+            if rest.starts_with(secret) {
+                self.overwrite(at, secret.len())?;
+                at += secret.len();
+            } else {
+                at += 1;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn hide_parts(&self, args: &[OsString], shown: &[Vec<u8>]) -> io::Result<()> {
+        let mut end = self.words.len();
+        for (arg, shown) in args.iter().zip(shown).rev() {
+            let arg = arg.as_bytes();
+            let Some(at) = end.checked_sub(arg.len() + 1) else { break };
+            // They are the last ones, unless somebody has changed them meanwhile.
+            if self.words.get(at..end - 1) != Some(arg) {
+                break;
+            }
+            if arg != shown {
+                let same = arg.iter().zip(shown).take_while(|(one, other)| one == other).count();
+                // Stars are not in the secret's place by chance.
+                let stars = shown.iter().position(|byte| *byte == b'*').unwrap_or(same);
+                let same = same.min(stars);
+                self.overwrite(at + same, arg.len() - same)?;
+            }
+            end = at;
+        }
+        Ok(())
+    }
 }

@@ -20,6 +20,7 @@ use xbkit::{Error, Result};
 use self::getopt::Parsed;
 use self::option::{Id, Table};
 use crate::exit::Status;
+use crate::secret;
 use crate::stdio;
 use crate::ui::{Members, ProgressMode, Reporter};
 use crate::voice::{Voice, say};
@@ -148,7 +149,10 @@ pub(crate) fn run(tool: Tool, args: &[OsString]) -> Status {
     let outcome = match tool {
         Tool::Xbstream | Tool::Mbstream => stream::run(tool, args),
         Tool::Xbcrypt => xbcrypt::run(tool, args),
-        _ => cold::run(tool, args),
+        _ => {
+            secret::hide_arguments(args, &scrubbed(args));
+            cold::run(tool, args)
+        }
     };
     match outcome {
         Ok(Outcome::Done) => Status::Success,

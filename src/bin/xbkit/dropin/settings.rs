@@ -165,7 +165,9 @@ fn print_defaults(tool: Tool, groups: &Groups, entries: &[Entry], rest: &[OsStri
 
 fn is_secret(name: &[u8]) -> bool {
     let name = getopt::normal(name);
-    name.contains("pass") || name.contains("encrypt-key") || name.contains("transition-key")
+    let is_key = name.contains("encrypt-key") || name.contains("transition-key");
+    // A file's name is not what is in it.
+    (name.contains("pass") || is_key) && !name.ends_with("-file")
 }
 
 /// The words of a command line, with stars for what may be a secret.
@@ -269,8 +271,8 @@ mod tests {
     #[test]
     fn print_defaults_shows_no_secret() {
         let words: Vec<OsString> =
-            ["--password=s", "--password", "s", "-ps", "-p", "s", "--encrypt_key=s", "--user=u"]
-                .iter()
+            "--password=s --password s -ps -p s --encrypt_key=s --encrypt-key-file=f --user=u"
+                .split(' ')
                 .map(OsString::from)
                 .collect();
         let shown: Vec<String> =
@@ -285,6 +287,7 @@ mod tests {
                 "-p",
                 "*****",
                 "--encrypt_key=*****",
+                "--encrypt-key-file=f",
                 "--user=u",
             ]
         );
