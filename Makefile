@@ -121,7 +121,7 @@ install-header:
 	install -m 644 include/xbkit.h $(includedir)/xbkit.h
 
 .PHONY: bench
-bench: bench-peers bench-manifest bench-bindings bench-pages bench-hot ## speed and memory beside the peers, as Markdown tables
+bench: bench-peers bench-manifest bench-bindings bench-codecs bench-pages bench-hot ## speed and memory beside the peers, as Markdown tables
 
 .PHONY: bench-peers
 bench-peers: bench-deps build
@@ -141,6 +141,11 @@ bench-bindings: bench-deps build
 	$(TARGET)/bench-venv/bin/pip install --quiet --disable-pip-version-check ./bindings/python
 	PYTHONDONTWRITEBYTECODE=1 tests/bench/bindings.py --tool $(XBKIT) \
 	    --callbacks $(TARGET)/release/callbacks --python $(TARGET)/bench-venv/bin/python $(BENCH_FLAGS)
+
+.PHONY: bench-codecs
+bench-codecs: bench-deps build
+	$(CARGO) bench $(CARGO_FLAGS) --bench codecs
+	PYTHONDONTWRITEBYTECODE=1 tests/bench/codec_speed.py --tool $(XBKIT) $(BENCH_FLAGS)
 
 .PHONY: bench-pages
 bench-pages: build-deps

@@ -16,7 +16,8 @@ packages_of() {
         g++ valgrind abigail-tools pkg-config cmake make \
         python3 python3-venv ;;                    # mbstream; outer layers; tar; pipes; C programs; bench, module
     bench) echo mariadb-server-core mariadb-client-core mariadb-client time \
-        mariadb-backup python3 python3-venv ;;      # mbstream; the module
+        zstd lz4 openssl \
+        mariadb-backup python3 python3-venv ;;      # codecs; mbstream; the module
     fuzz) echo g++ ;;                              # libFuzzer's sources
     *)
         echo "deps.sh: '$1' is none of build, demo, test, bench, fuzz" >&2
