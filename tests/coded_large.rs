@@ -190,13 +190,13 @@ fn lz4_linked(plain: &[u8]) -> Vec<u8> {
     encoder.finish().expect("the end")
 }
 
-/// At most 64 MiB, and 4 MiB for each thread that reads, codes or writes: to make a stream of a file of 136 MiB and of three small
+/// At most 64 MiB, and 4 MiB for each thread that reads, codes or writes: to make a stream of a file of 104 MiB and of three small
 /// ones, encrypted too, and to extract it.
 #[test]
 fn memory_stays_within_its_bounds() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let piece = content(MIB, 3);
-    for (name, pieces) in [("one.ibd", 136), ("a.ibd", 3), ("b.ibd", 3), ("c.ibd", 3)] {
+    for (name, pieces) in [("one.ibd", 104), ("a.ibd", 3), ("b.ibd", 3), ("c.ibd", 3)] {
         let mut file = File::create(dir.path().join(name)).expect("a file");
         (0..pieces).for_each(|_| file.write_all(&piece).expect("room"));
     }

@@ -46,6 +46,14 @@ impl ZstdDecoder {
     }
 }
 
+fn broken(frame: u64, error: &io::Error) -> Error {
+    let text = error.to_string();
+    // Which of these it says of the same frame depends on how much it was given at once.
+    let corrupt = ["Destination buffer is too small", "Src size is incorrect"];
+    let text = if corrupt.contains(&&*text) { "Data corruption detected" } else { &text };
+    damaged(NAME, frame, format_args!("{text} in the frame"))
+}
+
 /// Reads whole frames at once, without a window.
 pub(crate) struct ZstdBulk(zstd::bulk::Decompressor<'static>);
 
@@ -75,8 +83,7 @@ impl Decoder for ZstdDecoder {
             let mut source = InBuffer::around(input);
             let mut target = OutBuffer::around(&mut self.plain[..]);
             let left = self.inner.run(&mut source, &mut target);
-            let left = left
-                .map_err(|error| damaged(NAME, self.frame, format_args!("{error} in the frame")))?;
+            let left = left.map_err(|error| broken(self.frame, &error))?;
             let (taken, made) = (source.pos(), target.pos());
             *input = input.get(taken..).unwrap_or_default();
             self.at += taken as u64;
