@@ -1,6 +1,6 @@
 # GNU make. `make help` lists the targets.
 #
-# Variables: PREFIX, LIBDIR and DESTDIR for `install`, SECONDS for `fuzz` and `soak`, CARGO_FLAGS for every
+# Variables: PREFIX, LIBDIR and DESTDIR for `install`, SECONDS for `fuzz` and `soak`, N and BY for `soak`, CARGO_FLAGS for every
 # cargo command that takes `--locked` or `--offline`, BENCH_FLAGS for `bench`.
 
 SHELL := /bin/bash
@@ -173,8 +173,8 @@ fuzz-deps:
 	@tests/lib/deps.sh build fuzz
 
 .PHONY: soak
-soak: test-deps build ## tests and demo again and again for SECONDS, with new random seeds
-	CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" XBKIT=$(XBKIT) tests/soak.sh $(SECONDS)
+soak: test-deps build ## tests and demo again and again for SECONDS; or, with N=100, so many rounds of hot backups with faults
+	$(if $(N),XBKIT=$(abspath $(XBKIT)) tests/hot/soak.sh $(N) $(BY),CARGO="$(CARGO)" CARGO_FLAGS="$(CARGO_FLAGS)" XBKIT=$(XBKIT) tests/soak.sh $(SECONDS))
 
 .PHONY: header
 header: build-deps ## make include/xbkit.h from the C interface's sources

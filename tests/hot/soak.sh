@@ -58,9 +58,9 @@ make_still() {
 # tear [for good]: tears pages of that table until there is a file $dir/whole: the second half of
 # each is zeros for a few milliseconds, or all the time.
 tear() {
-    python3 - "$dir/s/data/load_t/still.ibd" "$dir/whole" "$page_size" "$1" <<'PYTHON'
+    python3 - "$dir/s/data/load_t/still.ibd" "$dir/whole" "$dir/torn" "$page_size" "$1" <<'PYTHON'
 import os, sys, time
-path, stop, size, mode = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+path, stop, torn, size, mode = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
 fd = os.open(path, os.O_RDWR)
 pages = os.fstat(fd).st_size // size
 places = [n for n in range(3, pages) if any(os.pread(fd, size // 2, n * size + size // 2))]
@@ -70,6 +70,7 @@ while not os.path.exists(stop):
     for n in places[:: max(1, len(places) // 12)]:
         whole = os.pread(fd, size // 2, n * size + size // 2)
         put(n, bytes(size // 2))
+        open(torn, "w").close()
         until = time.time() + 0.004
         while time.time() < until or (mode == "stays" and not os.path.exists(stop)):
             time.sleep(0.002)
@@ -111,7 +112,11 @@ run_backup() {
     esac
     sinker=$!
     case $fault in
-    tear | tear-stays) tear "${fault#tear-}" & tearer=$! ;;
+    tear | tear-stays)
+        tear "${fault#tear-}" &
+        tearer=$!
+        until [ -e "$dir/torn" ] || ! kill -0 "$tearer" 2>/dev/null; do sleep 0.01; done
+        ;;
     esac
     if [ "$by" = mariabackup ]; then
         timeout -k 5 120 mariabackup --no-defaults --backup --stream=mbstream --parallel=2 --socket="$dir/s/sock" \
