@@ -39,6 +39,10 @@ const DAMAGED_PAGES: &str = "innodb_corrupted_pages";
 /// Bytes of each file's begin that are asked for early.
 const WANTED: u64 = 64 << 10;
 
+/// How often the log is looked at until its checkpoint is the server's, and how long to wait between.
+const LOG_TRIES: u32 = 10;
+const LOG_PAUSE: Duration = Duration::from_millis(20);
+
 /// Longest `aria_log_control` there is.
 const MAX_CONTROL: usize = 64 << 10;
 
@@ -105,12 +109,17 @@ fn open_redo(
     query: &mut Session,
     look: &dyn Fn() -> Result<()>,
 ) -> Result<RedoFile> {
-    let Lsns { checkpoint: before, .. } = lsns(query, look)?;
-    let redo = RedoFile::open(&places.redo)?;
-    let Lsns { checkpoint: after, .. } = lsns(query, look)?;
-    let found = redo.checkpoint.lsn;
-    if (before..=after).contains(&found) {
-        return Ok(redo);
+    let (mut found, mut after) = (0, 0);
+    for _ in 0..LOG_TRIES {
+        let Lsns { checkpoint: before, .. } = lsns(query, look)?;
+        let redo = RedoFile::open(&places.redo)?;
+        after = lsns(query, look)?.checkpoint;
+        found = redo.checkpoint.lsn;
+        if (before..=after).contains(&found) {
+            return Ok(redo);
+        }
+        // Once in some hundred backups a checkpoint was read that the server had passed long ago.
+        std::thread::sleep(LOG_PAUSE);
     }
     let message = format!(
         "this redo log is not that of the server: its checkpoint is {found}, that of the server \

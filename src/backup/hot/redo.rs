@@ -121,6 +121,8 @@ impl RedoFile {
 
 fn read_header(file: &File, size: u64) -> Result<(Header, Option<Checkpoint>)> {
     let mut bytes = vec![0; HEADER_LEN];
+    // The server writes past the page cache, where others may have left an older state.
+    file::dont_need(file, 0, HEADER_LEN as u64);
     file.read_exact_at(&mut bytes, 0).map_err(|error| {
         Error::io(ErrorKind::Source, "reading the header of the redo log", error)
     })?;
