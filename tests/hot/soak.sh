@@ -176,7 +176,7 @@ refuse() {
     [[ $fault == tear* || -n $struck ]] || outcome=failed
     ! passes || case $by in
     xbkit) outcome=wrong why="it failed, and its stream passes for whole" ;;
-    *) why+=" (mbstream unpacks the stream without complaint)" ;;
+    *) why+=" (mbstream unpacks the stream with status 0)" ;;
     esac
 }
 
