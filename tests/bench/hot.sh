@@ -147,10 +147,11 @@ measure() { # measure DIR PART
         server_down "$big"
         ;;
     load)
-        sql_instruments='--performance-schema-instrument=statement/sql/%=OFF'
         mkdir -p "$big/binlog"
         server_up "$big" --log-bin="$big/binlog/bin" --binlog-format=ROW --server-id=1 --performance-schema=ON \
-            "$sql_instruments" --performance-schema-instrument='statement/%backup%=ON' \
+            --performance-schema-instrument='statement/%=OFF' \
+            --performance-schema-instrument='statement/abstract/%=ON' --performance-schema-instrument='statement/sql/backup=ON' \
+            --performance-schema-consumer-events-statements-current=ON \
             --performance-schema-consumer-events-statements-history-long=ON
         sql "$big" "REPLACE INTO load_t.ctl VALUES (1, 1)"
         measure_load "$1" "$big"
