@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Level;
 use crate::io::pulse::{Beat, Pulse};
 use crate::sys::child::{Program, is_root, output_of, search_path};
 use crate::sys::{dir, file};
@@ -107,26 +108,73 @@ pub(super) struct Said {
     pub(super) warnings: Vec<String>,
 }
 
+/// How a run of the server ended.
+enum Attempt {
+    Recovered(Said),
+    /// It would not start, for transactions whose fate it does not know.
+    Prepared,
+}
+
 impl Recovery<'_> {
     /// Starts the server, waits until it has recovered, and has it shut down cleanly.
+    ///
+    /// A replica that applies in parallel has transactions that are prepared and wait for their
+    /// turn when a backup blocks commits. Neither has the binary log them, nor the position: they
+    /// are undone. What clients prepared by `XA PREPARE` is not among them, and stays.
     pub(super) fn run(&self, pulse: &Pulse<'_>) -> Result<Said> {
+        if let Attempt::Recovered(said) = self.attempt(pulse)? {
+            return Ok(said);
+        }
+        pulse.log(Level::Info, "undoing transactions that waited for their commit")?;
+        self.roll_back(pulse)?;
+        match self.attempt(pulse)? {
+            Attempt::Recovered(said) => Ok(said),
+            Attempt::Prepared => {
+                Err(self.failed("the server does not undo prepared transactions".to_owned()))
+            }
+        }
+    }
+
+    fn start(&self, extra: &[&str]) -> Result<Program> {
         let log = self.create_log()?;
-        let mut server =
-            Program::start(self.program, &self.args(), self.datadir, &log).map_err(|error| {
-                Error::io(ErrorKind::Source, "starting the server", error)
-                    .at_path(Path::new(self.program))
-            })?;
+        let mut args = self.args();
+        args.extend(extra.iter().map(OsString::from));
+        Program::start(self.program, &args, self.datadir, &log).map_err(|error| {
+            Error::io(ErrorKind::Source, "starting the server", error)
+                .at_path(Path::new(self.program))
+        })
+    }
+
+    fn attempt(&self, pulse: &Pulse<'_>) -> Result<Attempt> {
+        let mut server = self.start(&[])?;
         let recovered = self.wait_ready(&mut server, pulse);
         server.terminate();
         let ended = wait_end(&mut server, recovered.as_ref().err().map(|_| END_PATIENCE));
-        recovered?;
-        let status = ended?;
         let said = self.read_log();
-        let fatal = said.lines().find(|line| is_fatal(line));
-        if let Some(line) = fatal {
+        let prepared = has_prepared(&said);
+        if !prepared {
+            recovered?;
+        }
+        let status = ended?;
+        self.check_log(&said)?;
+        if prepared {
+            return Ok(Attempt::Prepared);
+        }
+        if !status.is_some_and(|status| status.success()) {
+            return Err(self.failed("the server did not shut down cleanly".to_owned()));
+        }
+        let warnings = said.lines().filter(|line| line.contains("[ERROR]"));
+        Ok(Attempt::Recovered(Said {
+            warnings: warnings.map(|line| line.trim().to_owned()).collect(),
+        }))
+    }
+
+    /// Whether the engines recovered all of the redo, and without errors.
+    fn check_log(&self, said: &str) -> Result<()> {
+        if let Some(line) = said.lines().find(|line| is_fatal(line)) {
             return Err(self.failed(format!("the server reports an error: {}", line.trim())));
         }
-        if let (Some(end), Some(last)) = (end_of_log(&said), self.last_lsn)
+        if let (Some(end), Some(last)) = (end_of_log(said), self.last_lsn)
             && end < last
         {
             let message = format!(
@@ -134,11 +182,21 @@ impl Recovery<'_> {
             );
             return Err(self.failed(message));
         }
-        if !status.is_some_and(|status| status.success()) {
-            return Err(self.failed("the server did not shut down cleanly".to_owned()));
+        Ok(())
+    }
+
+    /// Has a server undo what it had prepared by itself. Some versions end when they have, others
+    /// go on; whether anything is left, the next start says.
+    fn roll_back(&self, pulse: &Pulse<'_>) -> Result<()> {
+        let mut server = self.start(&["--tc-heuristic-recover=ROLLBACK"])?;
+        let ready = self.wait_ready(&mut server, pulse);
+        server.terminate();
+        wait_end(&mut server, ready.as_ref().err().map(|_| END_PATIENCE))?;
+        let said = self.read_log();
+        if !said.contains("Please restart without --tc-heuristic-recover") {
+            ready?;
         }
-        let warnings = said.lines().filter(|line| line.contains("[ERROR]"));
-        Ok(Said { warnings: warnings.map(|line| line.trim().to_owned()).collect() })
+        self.check_log(&said)
     }
 
     fn create_log(&self) -> Result<File> {
@@ -212,6 +270,12 @@ impl Recovery<'_> {
 fn end_of_log(said: &str) -> Option<u64> {
     let line = said.lines().rfind(|line| line.contains("End of log at LSN="))?;
     line.rsplit('=').next()?.trim().parse().ok()
+}
+
+/// Whether the server gave up for transactions that it had prepared itself.
+fn has_prepared(said: &str) -> bool {
+    said.lines()
+        .any(|line| line.contains("[ERROR] Found ") && line.contains(" prepared transactions! "))
 }
 
 /// Errors of the engines that recover: what they leave is not to be trusted.
@@ -295,6 +359,12 @@ mod tests {
         let usual = Path::new("/usr/sbin/mariadbd");
         assert_eq!(found.iter().filter(|path| path.as_path() == usual).count(), 1);
         assert!(found.iter().all(|path| path.is_absolute()), "{found:?}");
+    }
+
+    #[test]
+    fn transactions_that_wait_for_their_commit_are_told_from_those_of_clients() {
+        assert!(has_prepared("2026 0 [ERROR] Found 2 prepared transactions! It means that server"));
+        assert!(!has_prepared("2026 0 [Warning] Found 1 prepared XA transactions"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::dir::Dir;
 
+use super::LOG;
 use super::server::Version;
 
 /// What the names of metadata files begin with: before MariaDB 11.1, and since.
@@ -45,7 +46,9 @@ impl State {
         let (_, checkpoints) = find_checkpoints(dir)?;
         let kind = kind_of(&checkpoints)?;
         let log = read(dir, b"ib_logfile0", 512)?.unwrap_or_default();
-        let version = match version_of_log(&log) {
+        // A server that we started, and that did not get to its end, may have made the log its own.
+        let begun = dir.entry_type(LOG.as_bytes()).ok().flatten().is_some();
+        let version = match version_of_log(&log).or_else(|| creator(&log).filter(|_| begun)) {
             Some(version) => version,
             // Once prepared, the log is the server's own.
             None if kind == Kind::Prepared => Version::parse("0.0").ok_or_else(no_version)?,
@@ -114,6 +117,12 @@ fn version_of_log(log: &[u8]) -> Option<Version> {
     let creator = log.get(16..48)?.strip_prefix(b"Backup ")?;
     let text = String::from_utf8_lossy(creator);
     Version::parse(text.strip_prefix("MariaDB ").unwrap_or(&text))
+}
+
+/// The server that made a log.
+fn creator(log: &[u8]) -> Option<Version> {
+    let creator = log.get(16..48)?.strip_prefix(b"MariaDB ")?;
+    Version::parse(&String::from_utf8_lossy(creator))
 }
 
 /// The options of `backup-my.cnf` that matter, and that a backup may set. A backup comes from
