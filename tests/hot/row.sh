@@ -7,6 +7,7 @@
 # VERSION   10.11 (what is installed), or 11.8 (what tests/lib/mariadb118.sh unpacked)
 # RESTORE   restore, prepare, mariabackup, dropin      NO_BINLOG=1: only sums and checks prove the copy
 # LOG_AMONG_DATA=1: the binary log is in the data directory
+# XA_HELD=1: a transaction stays prepared throughout, and is committed when the backup is made
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=lib.sh
@@ -54,6 +55,10 @@ if [ -n "${LOG_AMONG_DATA:-}" ]; then
     mkdir -p "$source/data" && ln -s data "$source/binlog"
 fi
 source_under_load "$source" "${loads[@]}" || fail "no source"
+if [ -n "${XA_HELD:-}" ]; then
+    sql "$source" "CREATE TABLE held (n INT PRIMARY KEY, t CHAR(200)) ENGINE=InnoDB; XA START 'held';
+        INSERT INTO held SELECT seq, seq FROM seq_1_to_3000; XA END 'held'; XA PREPARE 'held'" load_t || fail "no XA"
+fi
 case ${BY:-xbkit} in
 xbkit) back_up "$source" "$stream" "${backup[@]}" || fail "the backup failed" ;;
 innobackupex)
@@ -71,6 +76,7 @@ mariabackup) # the real one
     ;;
 esac
 sleep 0.3 # so that there is something to replay
+[ -z "${XA_HELD:-}" ] || sql "$source" "XA COMMIT 'held'" || fail "XA COMMIT"
 load_stop "$source" || fail "a writer failed"
 
 # The copy must want nothing of where tables were. The source has them open.
@@ -109,6 +115,9 @@ for dir in home undo log; do
 done
 server_up "$copy" --skip-log-bin --server-id=2 || fail "no server starts on the copy"
 mv "$source/aside" "$source/outside"
+if [ -n "${XA_HELD:-}" ]; then
+    sql "$copy" "XA RECOVER" | grep -q 'held$' || fail "the prepared transaction is not in the copy"
+fi
 if [ -n "${NO_BINLOG:-}" ]; then
     check_copy "$copy" || fail "the copy is not well"
 else

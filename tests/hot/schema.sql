@@ -47,6 +47,30 @@ BEGIN
         END;
     END WHILE;
 END //
+-- Transfers of which each waits, prepared, for a decision of its own.
+CREATE PROCEDURE w_xa()
+BEGIN
+    DECLARE n INT DEFAULT 0;
+    DECLARE EXIT HANDLER FOR 1317, 1927 BEGIN END;
+    WHILE (SELECT go FROM ctl WHERE id = 1) DO
+        SET n = n + 1;
+        BEGIN
+            DECLARE EXIT HANDLER FOR 1213, 1205
+            BEGIN
+                DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;
+                EXECUTE IMMEDIATE CONCAT('XA END "t', n, '"');
+                EXECUTE IMMEDIATE CONCAT('XA ROLLBACK "t', n, '"');
+            END;
+            SET @xa = 1 + FLOOR(RAND() * 4000), @xb = 1 + FLOOR(RAND() * 4000), @xn = FLOOR(RAND() * 50);
+            EXECUTE IMMEDIATE CONCAT('XA START "t', n, '"');
+            UPDATE bank SET amount = amount - @xn WHERE id = LEAST(@xa, @xb);
+            UPDATE bank SET amount = amount + @xn WHERE id = GREATEST(@xa, @xb);
+            EXECUTE IMMEDIATE CONCAT('XA END "t', n, '"');
+            EXECUTE IMMEDIATE CONCAT('XA PREPARE "t', n, '"');
+            EXECUTE IMMEDIATE CONCAT('XA ', IF(n MOD 5, 'COMMIT', 'ROLLBACK'), ' "t', n, '"');
+        END;
+    END WHILE;
+END //
 CREATE PROCEDURE w_many()
 BEGIN
     DECLARE n INT DEFAULT 0;

@@ -49,6 +49,7 @@ row "checksums of before 10.5" BACKUP="--parallel=2" OPTIONS="--innodb-checksum-
 row "directories elsewhere" \
     OPTIONS="--innodb-data-home-dir=@DIR@/home --innodb-undo-directory=@DIR@/undo --innodb-log-group-home-dir=@DIR@/log --innodb-data-file-path=ibdata1:12M;ibdata2:12M:autoextend --innodb-undo-tablespaces=2"
 row "one tablespace for all" RESTORE=mariabackup SCHEMA_EDIT="$plain" OPTIONS="--innodb-file-per-table=0" LOADS="w_bank w_many"
+row "distributed transactions" XA_HELD=1 LOADS="w_bank w_xa" SCHEMA_EDIT="$home" OPTIONS="--innodb-flush-log-at-trx-commit=2"
 row "no binary log" NO_BINLOG=1 BACKUP="--parallel=2"
 row "an idle server" LOADS=
 row "slowed down, and its log goes round" BACKUP="--throttle=20M" OPTIONS="--innodb-log-file-size=8M"
