@@ -158,6 +158,11 @@ pub const MAX_SPOOL: u64 = 1 << 40;
 #[cfg(feature = "server")]
 pub const LOCK_WAIT: std::time::Duration = std::time::Duration::from_mins(1);
 
+/// How long a hot backup waits for a replica to be without temporary tables, unless asked
+/// otherwise: as long as `mariabackup` does.
+#[cfg(feature = "server")]
+pub const SAFE_SLAVE_WAIT: std::time::Duration = std::time::Duration::from_mins(5);
+
 /// Checks a number of threads.
 pub(crate) fn check_parallel(threads: usize) -> crate::error::Result<()> {
     check_range("parallel", threads, &PARALLEL_RANGE)

@@ -43,7 +43,12 @@ impl Rows {
 
     /// The field in this place of the first row, as text.
     pub(crate) fn first(&self, column: usize) -> Option<String> {
-        let field = self.rows.first()?.get(column)?.as_ref()?;
+        self.field(0, column)
+    }
+
+    /// The field in this place, as text.
+    pub(crate) fn field(&self, row: usize, column: usize) -> Option<String> {
+        let field = self.rows.get(row)?.get(column)?.as_ref()?;
         Some(String::from_utf8_lossy(field).into_owned())
     }
 }

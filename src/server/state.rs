@@ -1,7 +1,6 @@
 //! What the server says of itself: variables, log positions, its place in replication.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use super::session::{Look, Rows, Session};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,30 +94,53 @@ pub(crate) fn lsns(session: &mut Session, look: Look<'_>) -> Result<Lsns> {
 
 /// Asks for what the backup will need while it holds locks, and so finds out before it copies
 /// anything whether the account may.
-pub(crate) fn check_privileges(
-    session: &mut Session,
-    log_bin: bool,
-    slave_info: bool,
-    look: Look<'_>,
-) -> Result<()> {
+pub(crate) fn check_privileges(session: &mut Session, needs: Needs, look: Look<'_>) -> Result<()> {
     let mut probe = |statement: &str, grant: &str| {
         session.run(statement, look).map(drop).map_err(|error| match error.kind() {
-            ErrorKind::Auth => {
-                let message = format!("the account lacks the privilege {grant}");
-                let who = "the account of the backup";
-                Error::new(ErrorKind::Auth, message).hint(format!("GRANT {grant} ON *.* TO {who}"))
-            }
+            ErrorKind::Auth => lacks(grant),
             _ => error,
         })
     };
     probe("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS", "RELOAD")?;
-    if log_bin {
+    if needs.log_bin {
         probe("SHOW MASTER STATUS", "BINLOG MONITOR")?;
     }
-    if slave_info {
+    if needs.slave_status {
         probe("SHOW ALL SLAVES STATUS", "SLAVE MONITOR")?;
     }
+    if needs.slave_threads {
+        // No statement tries this out without doing it.
+        let grants = session.run("SHOW GRANTS", look)?;
+        let may = (0..grants.rows.len()).any(|row| {
+            let grant = grants.field(row, 0).unwrap_or_default();
+            let all = grant.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON *.* "));
+            all.is_some_and(|(list, _)| {
+                list.split(", ").any(|one| {
+                    matches!(one, "ALL PRIVILEGES" | "SUPER" | "REPLICATION SLAVE ADMIN")
+                })
+            })
+        });
+        if !may {
+            return Err(lacks("REPLICATION SLAVE ADMIN"));
+        }
+    }
     Ok(())
+}
+
+/// What a backup asks of a server beyond its tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    pub(crate) log_bin: bool,
+    /// Where it stands as a replica.
+    pub(crate) slave_status: bool,
+    /// To stop its applying threads.
+    pub(crate) slave_threads: bool,
+}
+
+fn lacks(grant: &str) -> Error {
+    let message = format!("the account lacks the privilege {grant}");
+    let who = "the account of the backup";
+    Error::new(ErrorKind::Auth, message).hint(format!("GRANT {grant} ON *.* TO {who}"))
 }
 
 /// The place in the binary log that a backup holds everything before.
@@ -129,7 +151,7 @@ pub struct Position {
     pub file: String,
     /// The offset in it, in bytes.
     pub offset: u64,
-    /// `@@gtid_binlog_pos`; may be empty.
+    /// `@@gtid_current_pos`, as `mariabackup` has it, or `@@gtid_binlog_pos`; may be empty.
     pub gtid: String,
 }
 
@@ -149,39 +171,14 @@ pub(crate) fn position(session: &mut Session, look: Look<'_>) -> Result<Option<P
     let rows = session.run("SHOW MASTER STATUS", look)?;
     let Some(file) = rows.first(0) else { return Ok(None) };
     let offset = rows.first(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let gtid = session.run("SELECT @@GLOBAL.gtid_binlog_pos", look)?.first(0).unwrap_or_default();
+    // A replica may have applied what it does not log, such as temporary tables' statements.
+    let gtid = session.run(
+        "SELECT IF(@@GLOBAL.gtid_current_pos <> '', @@GLOBAL.gtid_current_pos, \
+         @@GLOBAL.gtid_binlog_pos)",
+        look,
+    )?;
+    let gtid = gtid.first(0).unwrap_or_default();
     Ok(Some(Position { file, offset, gtid }))
-}
-
-/// Statements that make the restored server a replica of what this one is a replica of; empty if
-/// it is none.
-pub(crate) fn slaves(session: &mut Session, look: Look<'_>) -> Result<String> {
-    let rows = session.run("SHOW ALL SLAVES STATUS", look)?;
-    let gtid = session.run("SELECT @@GLOBAL.gtid_slave_pos", look)?.first(0).unwrap_or_default();
-    let mut statements = String::new();
-    let uses_gtid =
-        |row| rows.text(row, "Using_Gtid").is_some_and(|using| !using.eq_ignore_ascii_case("no"));
-    if (0..rows.rows.len()).any(uses_gtid) {
-        let _ = writeln!(statements, "SET GLOBAL gtid_slave_pos = '{}';", quoted(&gtid));
-    }
-    for row in 0..rows.rows.len() {
-        let name = rows.text(row, "Connection_name").unwrap_or_default();
-        let name = if name.is_empty() { String::new() } else { format!("'{}' ", quoted(&name)) };
-        let change = if uses_gtid(row) {
-            format!("CHANGE MASTER {name}TO master_use_gtid = slave_pos;\n")
-        } else {
-            let file = rows.text(row, "Relay_Master_Log_File").unwrap_or_default();
-            let offset = rows.text(row, "Exec_Master_Log_Pos").unwrap_or_default();
-            let file = quoted(&file);
-            format!("CHANGE MASTER {name}TO MASTER_LOG_FILE='{file}', MASTER_LOG_POS={offset};\n")
-        };
-        statements.push_str(&change);
-    }
-    Ok(statements)
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\'', "''")
 }
 
 /// `uuid:seqno domain` of a node of a Galera cluster; `None` if it is none.

@@ -5,7 +5,8 @@
 # Several servers run at once, each below /tmp with a socket of its own and no network.
 
 declare -A SERVER_PIDS=()
-ROUND_OPTIONS=() # for every server of the round
+ROUND_OPTIONS=()  # for every server of the round
+SOURCE_OPTIONS=() # for the source alone
 LOAD_PIDS=()
 
 have_servers() {
@@ -47,6 +48,15 @@ server_up() {
             return 1
         fi
         sleep 0.05
+    done
+}
+
+# A port on loopback that nobody listens on.
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 12000))
+        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }
 
@@ -152,10 +162,10 @@ HOT_DIR=$(dirname "${BASH_SOURCE[0]}")
 source_under_load() {
     local dir=$1 before
     mkdir -p "$dir/binlog" "$dir/outside"
-    source_init "$dir" || return 1
+    [ -d "$dir/data/mysql" ] || source_init "$dir" || return 1
     local -a log=(--log-bin="$dir/binlog/bin" --binlog-format=ROW --server-id=1)
     [ -z "${NO_BINLOG:-}" ] || log=()
-    server_up "$dir" "${log[@]}" || return 1
+    server_up "$dir" "${log[@]}" "${SOURCE_OPTIONS[@]}" || return 1
     sed "s,@OUTSIDE@,$dir/outside,; ${SCHEMA_EDIT:-}" "$HOT_DIR/schema.sql" | client "$dir" || return 1
     load_start "$dir" "${@:2}"
     # Until the writers have got somewhere; a log that goes round is what matters.

@@ -24,8 +24,8 @@ use crate::innodb::redo::own_header;
 use crate::io::spool::Spool;
 use crate::metadata::Naming;
 use crate::server::{
-    LOCKED_PATIENCE, Lsns, Position, Session, Stage, StageTimes, Stages, Variables,
-    check_privileges, galera, lsns, position, slaves,
+    LOCKED_PATIENCE, Lsns, Needs, Position, Session, Stage, StageTimes, Stages, StoppedSlaves,
+    Variables, check_privileges, galera, lsns, position, slaves,
 };
 use crate::sys::file;
 use crate::sys::thread::spawn_worker;
@@ -55,7 +55,12 @@ pub(super) fn conduct(job: &ServerBackup, feed: &TaskFeed) -> Result<ServerRepor
     let places = Places::of(&variables)?;
     places.check(job.datadir.as_deref())?;
     let log_bin = variables.is_on("log_bin");
-    check_privileges(&mut query, log_bin, job.slave_info, &look)?;
+    let needs = Needs {
+        log_bin,
+        slave_status: job.slave_info || job.safe_slave.is_some(),
+        slave_threads: job.safe_slave.is_some(),
+    };
+    check_privileges(&mut query, needs, &look)?;
     let stages = Stages::new(Session::open(&job.connect, &look)?, job.lock_wait, &look)?;
     let tailing = Session::open(&job.connect, &look)?;
     let redo = open_redo(&places, &mut query, &look)?;
@@ -154,6 +159,14 @@ struct Conductor<'c> {
     encrypted_log: bool,
 }
 
+/// What was asked and begun before the locks.
+struct Begun {
+    uuid: String,
+    start_time: String,
+    plugins: crate::server::Rows,
+    tables: Arc<Tables>,
+}
+
 /// What was read by the time the locks were released.
 struct AllRead {
     locked: LockedFiles,
@@ -179,7 +192,7 @@ impl Conductor<'_> {
     }
 
     /// Everything up to the release of the locks. Whatever fails here drops `stages`, and with it
-    /// the locks.
+    /// the locks; then the threads of a replica that were stopped go on.
     fn read_all(&mut self, mut stages: Stages) -> Result<AllRead> {
         let (feed, follow) = (self.feed, self.follow);
         let look = || feed.check().and_then(|()| follow.check());
@@ -210,6 +223,40 @@ impl Conductor<'_> {
         }
         feed.wait_idle(&look)?;
 
+        let begun = Begun { uuid, start_time, plugins, tables };
+        let Some(slaves) = self.stop_slaves()? else {
+            return self.read_locked(stages, begun);
+        };
+        let read = self.read_locked(stages, begun);
+        match (read, slaves.restart()) {
+            (Ok(read), Ok(())) => Ok(read),
+            (Err(error), Ok(())) | (Ok(_), Err(error)) => Err(error),
+            (Err(error), Err(stopped)) => {
+                Err(Error::new(error.kind(), format!("{error}; and {stopped}")))
+            }
+        }
+    }
+
+    /// Stops what a replica applies, if that was asked for, until the locks are released.
+    fn stop_slaves(&mut self) -> Result<Option<StoppedSlaves>> {
+        let Some(timeout) = self.job.safe_slave else { return Ok(None) };
+        let (feed, follow) = (self.feed, self.follow);
+        let look = || feed.check().and_then(|()| follow.check());
+        let stopped =
+            StoppedSlaves::at_safe_point(&self.job.connect, &mut self.query, timeout, &look)?;
+        let message = match stopped {
+            Some(_) => "the replica applies nothing until the locks are released",
+            None => "the server is no replica, so nothing is stopped",
+        };
+        feed.log(Level::Info, message.to_owned());
+        Ok(stopped)
+    }
+
+    /// What is read under locks.
+    fn read_locked(&mut self, mut stages: Stages, begun: Begun) -> Result<AllRead> {
+        let (feed, follow) = (self.feed, self.follow);
+        let look = || feed.check().and_then(|()| follow.check());
+        let Begun { uuid, start_time, plugins, tables } = begun;
         let spool = Spool::new(&self.job.tmpdir, SPOOL_MEMORY, self.job.max_spool);
         let mut locked = LockedFiles::new(spool);
         self.query.be_patient_for(LOCKED_PATIENCE);
@@ -222,7 +269,11 @@ impl Conductor<'_> {
         stages.enter(Stage::BlockCommit, &look)?;
         let position =
             if self.variables.is_on("log_bin") { position(&mut self.query, &look)? } else { None };
-        let slaves = if self.job.slave_info { Some(slaves(&mut self.query, &look)?) } else { None };
+        let slaves = if self.job.slave_info {
+            slaves(&mut self.query, &self.variables, &look)?
+        } else {
+            None
+        };
         let galera = self.galera()?;
         let end = lsns(&mut self.query, &look)?.current;
         stages.run("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS", &look)?;
@@ -374,6 +425,12 @@ impl Conductor<'_> {
             feed.push(Task { member, content: Content::Bytes(text.into_bytes()) })
         };
         self.send_damaged(&read.tables)?;
+        if self.job.slave_info && read.slaves.is_none() {
+            feed.log(
+                Level::Info,
+                format!("the server is no replica, so there is no {prefix}_slave_info"),
+            );
+        }
         if let Some(text) = read.slaves {
             put(&format!("{prefix}_slave_info"), text)?;
         }

@@ -61,6 +61,7 @@ pub struct ServerBackup {
     throttle: Option<u64>,
     lock_wait: Duration,
     slave_info: bool,
+    safe_slave: Option<Duration>,
     galera_info: bool,
     tool: Tool,
     options: StreamOptions,
@@ -100,6 +101,7 @@ impl ServerBackup {
             throttle: None,
             lock_wait: limits::LOCK_WAIT,
             slave_info: false,
+            safe_slave: None,
             galera_info: false,
             tool: Tool {
                 name: "xbkit".to_owned(),
@@ -145,9 +147,18 @@ impl ServerBackup {
     }
 
     /// Adds `*_slave_info`: statements that make the restored server a replica of this one's
-    /// primaries.
+    /// primaries. Without effect if it has none.
     pub fn slave_info(mut self, on: bool) -> Self {
         self.slave_info = on;
+        self
+    }
+
+    /// Of a replica, copies a moment at which it has no temporary tables of its primary's sessions,
+    /// which a backup does not carry: its applying threads are stopped for the stages with locks,
+    /// and started again whatever happens. Waits `timeout` for that moment; it matters only where
+    /// the primary logs statements. Needs `SLAVE MONITOR` and `REPLICATION SLAVE ADMIN`.
+    pub fn safe_slave_backup(mut self, timeout: Duration) -> Self {
+        self.safe_slave = Some(timeout);
         self
     }
 

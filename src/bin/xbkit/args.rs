@@ -173,6 +173,12 @@ struct BackupArgs {
     /// Keep what makes the restored server a replica of this one's primaries
     #[arg(long)]
     slave_info: bool,
+    /// Of a replica: copy a moment without temporary tables, stopping what it applies meanwhile
+    #[arg(long)]
+    safe_slave_backup: bool,
+    /// Wait so many seconds for that moment; 300 if not given
+    #[arg(long, value_name = "SECONDS", requires = "safe_slave_backup")]
+    safe_slave_backup_timeout: Option<u64>,
     /// Keep the server's place in its Galera cluster
     #[arg(long)]
     galera_info: bool,
@@ -500,6 +506,10 @@ fn hot_backup(mut args: BackupArgs) -> Status {
             lock_wait: args.lock_wait_timeout.map(Duration::from_secs),
             manifest: !args.no_manifest,
             slave_info: args.slave_info,
+            safe_slave: args.safe_slave_backup.then(|| {
+                let seconds = args.safe_slave_backup_timeout;
+                seconds.map_or(limits::SAFE_SLAVE_WAIT, Duration::from_secs)
+            }),
             galera_info: args.galera_info,
             parallel: args.parallel,
             chunk_size: args.chunk_size,

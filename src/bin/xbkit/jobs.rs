@@ -162,6 +162,7 @@ pub(crate) struct HotBackup {
     pub(crate) lock_wait: Option<Duration>,
     pub(crate) manifest: bool,
     pub(crate) slave_info: bool,
+    pub(crate) safe_slave: Option<Duration>,
     pub(crate) galera_info: bool,
     pub(crate) parallel: Option<usize>,
     pub(crate) chunk_size: Option<usize>,
@@ -227,6 +228,9 @@ impl HotBackup {
         }
         if let Some(time) = self.lock_wait {
             job = job.lock_wait(time);
+        }
+        if let Some(time) = self.safe_slave {
+            job = job.safe_slave_backup(time);
         }
         job
     }

@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use xbkit::error::escape_path;
+use xbkit::limits::SAFE_SLAVE_WAIT;
 use xbkit::{Connect, DamagedPages, Error, ErrorKind, Format, Result, Secret};
 
 use super::getopt::{self, Given, Parsed, Setting};
@@ -33,14 +35,12 @@ pub(super) fn backup(
 ) -> Result<Outcome> {
     let given = &parsed.given;
     let voice = tool.voice();
-    if getopt::is_on(given, Id::SafeSlaveBackup) {
-        let message = "option '--safe-slave-backup': stopping replication for a backup is not in \
-                       this version";
-        return Err(Error::new(ErrorKind::Unsupported, message).hint(
-            "STOP SLAVE SQL_THREAD before, and START SLAVE SQL_THREAD afterwards; it matters only \
-             for temporary tables of statement-based replication",
-        ));
-    }
+    let safe_slave = if getopt::is_on(given, Id::SafeSlaveBackup) {
+        let seconds = getopt::number(given, Id::SafeSlaveWait, "safe-slave-backup-timeout")?;
+        Some(seconds.map_or(SAFE_SLAVE_WAIT, Duration::from_secs))
+    } else {
+        None
+    };
     let job = HotBackup {
         format: output.map_or(Format::Xbstream, |(_, format)| format),
         storing,
@@ -52,6 +52,7 @@ pub(super) fn backup(
         lock_wait: None,
         manifest: !getopt::is_on(given, Id::NoManifest),
         slave_info: getopt::is_on(given, Id::SlaveInfo),
+        safe_slave,
         galera_info: getopt::is_on(given, Id::GaleraInfo),
         parallel: Some(parallel),
         chunk_size: None,

@@ -50,6 +50,7 @@ pub(crate) enum Id {
     RocksdbDatadir,
     RocksdbWalDir,
     SafeSlaveBackup,
+    SafeSlaveWait,
     SlaveInfo,
     Socket,
     Ssl,

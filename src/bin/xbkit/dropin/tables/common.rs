@@ -268,9 +268,14 @@ pub(super) static LOCKS: &[Opt] = &[
         "safe-slave-backup",
         Takes::Bool,
         Id::SafeSlaveBackup,
-        "refused for a running server, and without effect on a stopped one",
+        "of a replica, copy a moment without temporary tables; stops what it applies meanwhile",
     ),
-    Opt::ignored("safe-slave-backup-timeout", Takes::Value, STOPPED),
+    Opt::used(
+        "safe-slave-backup-timeout",
+        Takes::Value,
+        Id::SafeSlaveWait,
+        "seconds to wait for that moment, 300 if not given",
+    ),
     Opt::used(
         "slave-info",
         Takes::Bool,
