@@ -406,9 +406,9 @@ impl<'o, O: Outlet> Packer<'o, O> {
         while offset < size {
             let left = size - offset;
             self.reserve(member, left)?;
-            let read = self.pack_chunk(member, offset, |room| {
+            let read = self.pack_seen(member, offset, |room, see| {
                 let want = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
-                source.read(room.get_mut(..want).unwrap_or_default(), offset)
+                source.read_seen(room.get_mut(..want).unwrap_or_default(), offset, see)
             })?;
             if read == 0 {
                 break;
@@ -631,6 +631,10 @@ fn read_sparse(
     Ok(chunk)
 }
 
+/// What is read at once and then summed and hashed: it fits into a core's own cache. A multiple of
+/// all page sizes.
+const PIECE: usize = 128 << 10;
+
 /// A file being read. Its errors name it; those of the sink do not.
 pub(super) struct SourceFile<'p> {
     file: File,
@@ -704,6 +708,20 @@ impl<'p> SourceFile<'p> {
         if let Some(audit) = &mut *self.audit.borrow_mut() {
             let bytes = room.get(..filled).unwrap_or_default();
             audit.see(self.path, offset, bytes).map_err(|error| self.unless_changed(error))?;
+        }
+        Ok(filled)
+    }
+
+    /// The same, and shows it piece by piece, while it is in the processor's cache.
+    fn read_seen(&self, room: &mut [u8], offset: u64, see: &mut dyn FnMut(&[u8])) -> Result<usize> {
+        let mut filled = 0;
+        for piece in room.chunks_mut(PIECE) {
+            let len = self.read(piece, offset + filled as u64)?;
+            see(piece.get(..len).unwrap_or_default());
+            filled += len;
+            if len < piece.len() {
+                break;
+            }
         }
         Ok(filled)
     }
