@@ -599,6 +599,18 @@
 #define XBK_OPT_GALERA_INFO 143
 
 /**
+ * Of a replica, copy a moment at which it has no temporary tables of its primary's sessions, which a
+ * backup does not carry. What it applies is stopped while locks are held, and started again. bool,
+ * off if not set; server backup.
+ */
+#define XBK_OPT_SAFE_SLAVE_BACKUP 144
+
+/**
+ * Seconds to wait for that moment, 1 to 31536000; 300 if not set. int; server backup.
+ */
+#define XBK_OPT_SAFE_SLAVE_BACKUP_TIMEOUT 145
+
+/**
  * The program of the server that recovers; if not set, mariadbd and mysqld are looked for in PATH
  * and the usual places. string; prepare, restore.
  */
@@ -1190,7 +1202,8 @@ extern "C" {
  *                  ARIA_LOG_DIR, SYSTEM_FILE.
  *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
  *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
- *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+ *                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
  *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
  *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
  *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
@@ -1223,7 +1236,8 @@ xbk_status xbk_backup_to_fd(const xbk_options *options,
  *                  ARIA_LOG_DIR, SYSTEM_FILE.
  *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
  *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
- *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+ *                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
  *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
  *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
  *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
@@ -1250,7 +1264,8 @@ xbk_status xbk_backup_to_cb(const xbk_options *options,
  *                  ARIA_LOG_DIR, SYSTEM_FILE.
  *                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
  *                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
- *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+ *                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+ *                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
  *                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
  *                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
  *                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY

@@ -873,6 +873,28 @@ pub static OPTIONS: &[OptionInfo] = &[
         ..OptionInfo::COMMON
     },
     OptionInfo {
+        id: 144,
+        name: "safe_slave_backup",
+        long: Some("safe-slave-backup"),
+        kind: OptionType::Bool,
+        default: "0",
+        jobs: ASKING,
+        doc: "of a replica, copy a moment without temporary tables of its primary's sessions",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
+        id: 145,
+        name: "safe_slave_backup_timeout",
+        long: Some("safe-slave-backup-timeout"),
+        kind: OptionType::Int,
+        unit: "seconds",
+        range: Some((*limits::LOCK_WAIT_RANGE.start(), *limits::LOCK_WAIT_RANGE.end())),
+        default: "300",
+        jobs: ASKING,
+        doc: "how long to wait for that moment",
+        ..OptionInfo::COMMON
+    },
+    OptionInfo {
         id: 160,
         name: "server_program",
         long: Some("server"),

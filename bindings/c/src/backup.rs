@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use xbkit_core::limits::SAFE_SLAVE_WAIT;
 use xbkit_core::options::Job;
 use xbkit_core::{Backup, DamagedPages, ServerBackup};
 
@@ -103,6 +104,10 @@ fn running(options: &JobOptions) -> Result<ServerBackup, Failure> {
     if let Some(on) = options.bool(options::XBK_OPT_GALERA_INFO) {
         job = job.galera_info(on);
     }
+    if options.bool(options::XBK_OPT_SAFE_SLAVE_BACKUP) == Some(true) {
+        let seconds = options.number(options::XBK_OPT_SAFE_SLAVE_BACKUP_TIMEOUT);
+        job = job.safe_slave_backup(seconds.map_or(SAFE_SLAVE_WAIT, Duration::from_secs));
+    }
     if options.bool(options::XBK_OPT_LOG_PAGE_CORRUPTION) == Some(true) {
         job = job.damaged_pages(DamagedPages::Report);
     }
@@ -129,7 +134,8 @@ fn running(options: &JobOptions) -> Result<ServerBackup, Failure> {
 ///                  ARIA_LOG_DIR, SYSTEM_FILE.
 ///                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
 ///                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
-///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+///                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
 ///                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
 ///                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
 ///                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
@@ -170,7 +176,8 @@ pub unsafe extern "C" fn xbk_backup_to_fd(
 ///                  ARIA_LOG_DIR, SYSTEM_FILE.
 ///                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
 ///                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
-///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+///                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
 ///                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
 ///                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
 ///                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY
@@ -207,7 +214,8 @@ pub unsafe extern "C" fn xbk_backup_to_cb(
 ///                  ARIA_LOG_DIR, SYSTEM_FILE.
 ///                  Of a running one XBK_OPT_SOCKET, HOST or DEFAULTS_FILE; also PORT, USER, PASSWORD,
 ///                  PASSWORD_FILE, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_NO_VERIFY, DATADIR, TMPDIR,
-///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO.
+///                  MAX_SPOOL, THROTTLE, LOCK_WAIT_TIMEOUT, SLAVE_INFO, GALERA_INFO,
+///                  SAFE_SLAVE_BACKUP, SAFE_SLAVE_BACKUP_TIMEOUT.
 ///                  Of both PARALLEL, CHUNK_SIZE, DIALECT, FORMAT, MANIFEST, LOG_PAGE_CORRUPTION,
 ///                  COMPRESS, COMPRESS_LEVEL, COMPRESS_THREADS, COMPRESS_CHUNK_SIZE, ENCRYPT,
 ///                  ENCRYPT_THREADS, ENCRYPT_CHUNK_SIZE, KEY

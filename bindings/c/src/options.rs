@@ -193,6 +193,12 @@ pub const XBK_OPT_SLAVE_INFO: u32 = 142;
 /// Keep the server's place in its Galera cluster; fail if it is in none. bool, off if not set;
 /// server backup.
 pub const XBK_OPT_GALERA_INFO: u32 = 143;
+/// Of a replica, copy a moment at which it has no temporary tables of its primary's sessions, which a
+/// backup does not carry. What it applies is stopped while locks are held, and started again. bool,
+/// off if not set; server backup.
+pub const XBK_OPT_SAFE_SLAVE_BACKUP: u32 = 144;
+/// Seconds to wait for that moment, 1 to 31536000; 300 if not set. int; server backup.
+pub const XBK_OPT_SAFE_SLAVE_BACKUP_TIMEOUT: u32 = 145;
 /// The program of the server that recovers; if not set, mariadbd and mysqld are looked for in PATH
 /// and the usual places. string; prepare, restore.
 pub const XBK_OPT_SERVER_PROGRAM: u32 = 160;

@@ -159,6 +159,7 @@ pub(crate) fn backup_server(
     lock_wait_timeout: u64,
     slave_info: bool,
     galera_info: bool,
+    safe_slave: Option<u64>,
     parallel: usize,
     chunk_size: usize,
     format: &str,
@@ -187,6 +188,9 @@ pub(crate) fn backup_server(
     }
     if let Some(dir) = datadir {
         backup = backup.datadir(dir);
+    }
+    if let Some(seconds) = safe_slave {
+        backup = backup.safe_slave_backup(Duration::from_secs(seconds));
     }
     if let Some(rate) = throttle {
         backup = backup.throttle(rate);

@@ -170,6 +170,9 @@ def test_what_cannot_work_is_refused_at_once(source: Source, keeper: xbkit.Serve
     with pytest.raises(xbkit.AuthError) as caught:
         xbkit.backup(sink, server=poor)
     assert "GRANT RELOAD" in (caught.value.hint or "") and not sink.getvalue()
+    with pytest.raises(xbkit.AuthError) as caught:
+        xbkit.backup(sink, server=keeper, safe_slave_backup=True)
+    assert "SLAVE" in (caught.value.hint or "") and not sink.getvalue()
     with pytest.raises(xbkit.ConnectError):
         xbkit.backup(sink, server=xbkit.Server(socket=tmp_path / "no"))
     with pytest.raises(xbkit.InvalidArgumentError):
@@ -194,6 +197,7 @@ def test_what_cannot_work_is_refused_at_once(source: Source, keeper: xbkit.Serve
         lambda: xbkit.Server(host="h", tls_cert="c"),
         lambda: xbkit.Server(socket="s", password=b"\xff"),
         lambda: xbkit.backup(sink, server=keeper, lock_wait_timeout=0),
+        lambda: xbkit.backup(sink, server=keeper, safe_slave_backup_timeout=0),
         lambda: xbkit.prepare(tmp_path, use_memory=1),
     ]
     for mistake in values:

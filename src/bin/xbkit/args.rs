@@ -177,7 +177,7 @@ struct BackupArgs {
     #[arg(long)]
     safe_slave_backup: bool,
     /// Wait so many seconds for that moment; 300 if not given
-    #[arg(long, value_name = "SECONDS", requires = "safe_slave_backup")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(limits::LOCK_WAIT_RANGE))]
     safe_slave_backup_timeout: Option<u64>,
     /// Keep the server's place in its Galera cluster
     #[arg(long)]

@@ -74,6 +74,16 @@ static void logins(void)
     xbk_error_free(refused);
     xbk_options_free(o);
 
+    /* To stop what a replica applies takes more than the account may do. */
+    refused = NULL;
+    o = keeper();
+    EXPECT(XBK_OK, xbk_options_set_int(o, XBK_OPT_SAFE_SLAVE_BACKUP_TIMEOUT, 5, &err));
+    EXPECT(XBK_OK, xbk_options_set_bool(o, XBK_OPT_SAFE_SLAVE_BACKUP, 1, &err));
+    CHECK(xbk_backup_to_cb(o, nowhere, &bytes, NULL, NULL, &refused) == XBK_E_AUTH);
+    CHECK(strstr(xbk_error_hint(refused), "SLAVE") != NULL && bytes == 0);
+    xbk_error_free(refused);
+    xbk_options_free(o);
+
     o = keeper();
     EXPECT(XBK_OK, xbk_options_set_str(o, XBK_OPT_SOCKET, in(scratch, "no-socket"), &err));
     EXPECT(XBK_E_CONNECT, xbk_backup_to_cb(o, nowhere, NULL, NULL, NULL, &err));

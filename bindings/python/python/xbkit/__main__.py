@@ -128,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--lock-wait-timeout", type=int, metavar="SECONDS")
     job.add_argument("--slave-info", action="store_true")
     job.add_argument("--galera-info", action="store_true")
+    job.add_argument("--safe-slave-backup", action="store_true")
+    job.add_argument("--safe-slave-backup-timeout", type=int, metavar="SECONDS")
     job.add_argument("--target-dir", metavar="DIR", help="make files here instead of a stream")
 
     job = jobs.add_parser("prepare", parents=[recovers], help="have a server recover a backup")
@@ -235,6 +237,7 @@ def _back_up(
         if args.datadir is None:
             raise xbkit.InvalidArgumentError("name a stopped server by --datadir, or a running one")
         of_running = ("tmpdir", "throttle", "lock_wait_timeout", "slave_info", "galera_info")
+        of_running += ("safe_slave_backup", "safe_slave_backup_timeout")
         of_login = ("port", "user", "password_file", "tls", "tls_ca", "tls_cert", "tls_no_verify")
         _refuse(args, (*of_running, *of_login), "a running server; name it by --socket or --host")
         options.update((name, getattr(args, name)) for name in of_stopped)
@@ -268,6 +271,8 @@ def _back_up(
         lock_wait_timeout=args.lock_wait_timeout,
         slave_info=args.slave_info,
         galera_info=args.galera_info,
+        safe_slave_backup=args.safe_slave_backup,
+        safe_slave_backup_timeout=args.safe_slave_backup_timeout,
         **options,
     )
     print(json.dumps(dataclasses.asdict(report)), file=sys.stderr)

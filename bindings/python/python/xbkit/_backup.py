@@ -29,6 +29,9 @@ which is to say that the free space of ``tmpdir`` is the limit."""
 LOCK_WAIT_TIMEOUT = 60
 """Seconds that the backup of a running server waits for each lock unless asked otherwise."""
 
+SAFE_SLAVE_WAIT = 300
+"""Seconds that ``safe_slave_backup`` waits unless asked otherwise."""
+
 
 @overload
 def backup(
@@ -74,6 +77,8 @@ def backup(
     lock_wait_timeout: int | None = None,
     slave_info: bool = False,
     galera_info: bool = False,
+    safe_slave_backup: bool = False,
+    safe_slave_backup_timeout: int | None = None,
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
     format: Format = "xbstream",
@@ -111,6 +116,8 @@ def backup(
     lock_wait_timeout: int | None = None,
     slave_info: bool = False,
     galera_info: bool = False,
+    safe_slave_backup: bool = False,
+    safe_slave_backup_timeout: int | None = None,
     parallel: int = 1,
     chunk_size: int = CHUNK_SIZE,
     format: Format = "xbstream",
@@ -167,6 +174,10 @@ def backup(
         slave_info: of a running server: keep what makes the restored one a replica of its
             primaries.
         galera_info: of a running server: keep its place in its Galera cluster.
+        safe_slave_backup: of a running replica: copy a moment at which it has no temporary tables of
+            its primary's sessions, which a backup does not carry. What it applies is stopped while
+            locks are held, and started again. Needs also ``REPLICATION SLAVE ADMIN``.
+        safe_slave_backup_timeout: seconds to wait for that moment, 1 to 31536000; 300 unless given.
         parallel: threads that read, 1 to 256.
         chunk_size: payload bytes of a chunk, 64 KiB to 64 MiB.
         format: the stream's format; in ``"tar"`` threads only read ahead.
@@ -223,6 +234,8 @@ def backup(
         "lock_wait_timeout": lock_wait_timeout,
         "slave_info": slave_info or None,
         "galera_info": galera_info or None,
+        "safe_slave_backup": safe_slave_backup or None,
+        "safe_slave_backup_timeout": safe_slave_backup_timeout,
     }
     if server is None:
         _refuse(of_running, "without a server, so the server is a stopped one")
@@ -231,6 +244,7 @@ def backup(
     else:
         _refuse(of_stopped, "together with a server that runs")
         _within("lock_wait_timeout", lock_wait_timeout, 1, 31_536_000)
+        _within("safe_slave_backup_timeout", safe_slave_backup_timeout, 1, 31_536_000)
         _within("throttle", throttle, 1, 1 << 48)
         _within("max_spool", max_spool, 0, 1 << 48)
     with _opened_target(sink, target_dir, overwrite) as target:
@@ -268,6 +282,7 @@ def backup(
             LOCK_WAIT_TIMEOUT if lock_wait_timeout is None else lock_wait_timeout,
             slave_info,
             galera_info,
+            (safe_slave_backup_timeout or SAFE_SLAVE_WAIT) if safe_slave_backup else None,
             parallel,
             chunk_size,
             format,

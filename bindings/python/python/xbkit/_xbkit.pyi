@@ -324,6 +324,7 @@ def backup_server(
     lock_wait_timeout: int,
     slave_info: bool,
     galera_info: bool,
+    safe_slave: int | None,
     parallel: int,
     chunk_size: int,
     format: str,
