@@ -171,28 +171,30 @@ fn a_key_is_overwritten_in_the_command_line() {
 fn a_password_is_overwritten_in_the_command_line() {
     let scratch = tempfile::tempdir().expect("a scratch directory");
     let dir = scratch.path();
-    // Reading the option file waits for whoever writes into the pipe.
-    let pipe = dir.join("my.cnf");
+    // Reading the key waits for whoever writes into the pipe.
+    let pipe = dir.join("key");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
     assert!(made.success());
     for (words, shown) in [
         (&["--user=me", "--password=user"][..], &["--user=me", "--password=xxxx"][..]),
-        (&["--password", "s3cret", "--backup"], &["--password", "xxxxxx", "--backup"]),
-        (&["-ps3cret", "--backup", "-p", "me"], &["-pxxxxxx", "--backup", "-p", "xx"]),
+        (&["--password", "s3cret", "--parallel=2"], &["--password", "xxxxxx", "--parallel=2"]),
+        (&["-ps3cret", "--parallel=2", "-p", "me"], &["-pxxxxxx", "--parallel=2", "-p", "xx"]),
     ] {
-        let file = format!("--defaults-file={}", pipe.display());
+        let key = format!("--encrypt-key-file={}", pipe.display());
+        let rest = ["--backup", "--stream=xbstream", "--encrypt=AES256", &key];
         let mut child = Command::new(env!("CARGO_BIN_EXE_xbkit"))
-            .arg0("mariabackup")
-            .arg(&file)
+            .arg0("xtrabackup")
+            .arg("--no-defaults")
             .args(words)
+            .args(rest)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
         let line = format!("/proc/{}/cmdline", child.id());
-        let mut expected = format!("mariabackup\0{file}\0");
-        for word in shown {
+        let mut expected = "xtrabackup\0--no-defaults\0".to_owned();
+        for word in shown.iter().chain(&rest) {
             expected.extend([word, "\0"]);
         }
         let seen = || std::fs::read(&line).is_ok_and(|seen| seen == expected.as_bytes());

@@ -77,7 +77,7 @@ check "stream $plain" "innobackupex --defaults-file=@CNF@ --defaults-group=mysql
 check "stream $plain" "xtrabackup --defaults-file=@CNF@ --defaults-group=mysqld --parallel=4 --user=u --password=p --socket=@S@ --lock-ddl --backup --stream=xbstream --xtrabackup-plugin-dir=/p --target-dir=@T@"
 check "no keys of encrypted tablespaces" "xtrabackup --backup --user=u --socket=@S@ --transition-key=k --stream=xbstream --target-dir=@T@"
 # Vitess
-check "stream $plain xtrabackup_slave_info" "xtrabackup --defaults-file=@CNF@ --backup --socket=@S@ --slave-info --user=u --target-dir=@T@ --stream=xbstream"
+check "stream $plain" "xtrabackup --defaults-file=@CNF@ --backup --socket=@S@ --slave-info --user=u --target-dir=@T@ --stream=xbstream"
 check "stream $plain" "xtrabackup --defaults-file=@CNF@ --backup --socket=@S@ --user=u --target-dir=@T@ --stream=tar"
 # wal-g
 check "stream $plain" "mariabackup --defaults-file=@CNF@ --backup --stream=xbstream --datadir=@D@ --extra-lsndir=@LSN@"
@@ -99,7 +99,7 @@ check "no incremental backups are not in this version" "innobackupex --stream=xb
 check "no a history record in the server" "mariabackup --defaults-file=@CNF@ --backup --stream=mbstream --history=2026-01-01"
 # KubeBlocks
 check "stream $plain" "xtrabackup --backup --slave-info --lock-ddl-per-table --stream=xbstream --socket=@S@ --user=u --password=p --datadir=@D@"
-check "stream $plain xtrabackup_slave_info" "mariadb-backup --backup --slave-info --stream=mbstream --skip-ssl --socket=@S@ --user=u --datadir=@D@"
+check "stream $plain" "mariadb-backup --backup --slave-info --stream=mbstream --skip-ssl --socket=@S@ --user=u --datadir=@D@"
 # Aiven
 check "stream ibdata1.zst.xbcrypt shop/item.ibd.zst.xbcrypt" "xtrabackup --defaults-file=@CNF@ --backup --compress --compress-threads 4 --encrypt AES256 --encrypt-threads 4 --encrypt-key-file @KEY@ --no-version-check --parallel 4 --stream=xbstream --target-dir @T@ --extra-lsndir @LSN@ --register-redo-log-consumer --estimate-memory=ON"
 whole lsn/xtrabackup_checkpoints lsn/xtrabackup_info
@@ -111,7 +111,7 @@ check "stream $plain" "innobackupex --defaults-file=@CNF@ --stream=tar --tmpdir=
 check "stream ibdata1.zst shop/item.ibd.zst" "xtrabackup --defaults-file=@CNF@ --user=u --password=p --target-dir=@T@ --backup --socket=@S@ --compress=zstd --compress-chunk-size=65536 --compress-threads=4 --stream=xbstream"
 check "no partial backups are not in this version" "xtrabackup --backup --socket=@S@ --databases=a --stream=xbstream"
 # replication-manager, xtrabackup-manager, percona-docker, puppet-xtrabackup and others
-check "stream $plain xtrabackup_slave_info" "innobackupex --defaults-file=@CNF@ --socket=@S@ --slave-info --no-version-check --user=u --password=p --stream=xbstream /tmp"
+check "stream $plain" "innobackupex --defaults-file=@CNF@ --socket=@S@ --slave-info --no-version-check --user=u --password=p --stream=xbstream /tmp"
 check "stream $plain" "xtrabackup --defaults-file=@CNF@ --throttle=40 --login-path=x --stream=xbstream --backup"
 check "stream $plain" "innobackupex --defaults-file=@CNF@ --no-lock --no-timestamp --incremental-force-scan --stream=xbstream @T@"
 check "stream $plain" "innobackupex --defaults-extra-file=@CNF@ --no-version-check --stream=xbstream --parallel=2 @TMP@ --slave-info"
