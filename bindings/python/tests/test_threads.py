@@ -114,7 +114,7 @@ def test_one_reader_and_many_threads(stream: bytes) -> None:
     """One at a time, each item goes to one of them."""
     from xbkit import _xbkit
 
-    reader = _xbkit.Reader(("read", io.BytesIO(stream).read), False, None)
+    reader = _xbkit.Reader(("read", io.BytesIO(stream).read), False, None, None)
     got: list[int] = []
 
     def take() -> None:
