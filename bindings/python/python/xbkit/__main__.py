@@ -236,8 +236,8 @@ def _back_up(
     if args.socket is None and args.host is None and args.defaults_file is None:
         if args.datadir is None:
             raise xbkit.InvalidArgumentError("name a stopped server by --datadir, or a running one")
-        of_running = ("tmpdir", "throttle", "lock_wait_timeout", "slave_info", "galera_info")
-        of_running += ("safe_slave_backup", "safe_slave_backup_timeout")
+        of_replica = ("slave_info", "safe_slave_backup", "safe_slave_backup_timeout")
+        of_running = ("tmpdir", "throttle", "lock_wait_timeout", *of_replica, "galera_info")
         of_login = ("port", "user", "password_file", "tls", "tls_ca", "tls_cert", "tls_no_verify")
         _refuse(args, (*of_running, *of_login), "a running server; name it by --socket or --host")
         options.update((name, getattr(args, name)) for name in of_stopped)
