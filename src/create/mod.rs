@@ -101,7 +101,8 @@ impl StreamOptions {
 
 /// A job that streams files.
 ///
-/// Memory: `chunk_size` for each of `2 × parallel + 2` buffers; for a manifest, about 120 bytes and the path of each member.
+/// Memory: `chunk_size` for each of `2 × parallel + 2` buffers; for a manifest, about 120 bytes and
+/// the path of each member.
 /// Compressing and encrypting adds 2 MiB for each of their threads, 8 MiB for each reading one,
 /// and what the codec needs: 1 MiB at most, but for Zstandard above level 6.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 //! It is the stream's last member, [`MANIFEST_NAME`], and the stream's beginning announces it: a
 //! stream that announces one and does not deliver it was cut. Its own chunks bear the same flag, and
 //! all others between one more: a stream with one of these that its beginning did not announce has
-//! lost that beginning, while a file of the manifest's name is a file like others. It is JSON, laid out in lines so
-//! that it can be written and read piece by piece:
+//! lost that beginning, while a file of the manifest's name is a file like others. It is JSON, laid
+//! out in lines so that it can be written and read piece by piece:
 //!
 //! ```text
 //! {"xbkit_manifest":1,"tool":"xbkit 0.1.0","members":[

@@ -33,8 +33,9 @@
 //!
 //! xbkit's own streams end in a manifest. Their first chunk and all of the manifest's own have the
 //! flag 0x80, all others 0x80 and 0x10, and nothing but the manifest's payload and end chunks may
-//! follow the manifest's beginning. So whatever is left of a stream that lost its beginning can be told,
-//! also if it lost its end, too. Their framing is every header, every sparse map, and what chunks hold that may be ignored.
+//! follow the manifest's beginning. So whatever is left of a stream that lost its beginning can be
+//! told, also if it lost its end, too. Their framing is every header, every sparse map, and what
+//! chunks hold that may be ignored.
 //!
 //! Sources: the layouts of `P` and `E` and the limits were seen with `mbstream` 10.11.19 and
 //! `xbstream` 2.2.10; `S` of Percona from its published format description and vectors of the
